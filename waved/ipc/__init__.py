@@ -1,0 +1,1 @@
+"""How clients and the daemon talk: wire format, server."""

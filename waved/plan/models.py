@@ -1,0 +1,238 @@
+"""The plan as pydantic models: the shape of what a user writes (requirements O2, O4, O6, O8, O9, G1–G3, M5).
+
+Only shape and single values are judged here. What spans several tables (unknown names, cycles, tasks no agent can
+take) is judged by `waved.plan.graph`; advice by `waved.plan.lint`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from waved.plan.quantities import Duration, Glob, Name, Size
+
+OnFailure = Literal["retry", "continue", "stop"]
+OnLost = Literal["hold", "retry", "fail"]
+CommandLine = str | list[str]
+
+
+class Model(BaseModel):
+    """Base of every table: unknown keys are errors, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Environment(Model):
+    """What of the environment an agent sees. Values never enter the journal; only names do."""
+
+    pass_: list[str] = Field(default_factory=list, alias="pass")
+    """Names (globs such as "AWS_*") passed through from the environment `wavectl` was called in."""
+    set: dict[str, str] = Field(default_factory=dict)
+    """Variables set to a value written here."""
+    from_file: dict[str, str] = Field(default_factory=dict)
+    """Variables whose value is the content of a file (one trailing newline removed)."""
+    files: list[str] = Field(default_factory=list)
+    """`.env` files to read variables from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+def _output_from_text(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _command_from_text(value: Any) -> Any:
+    return {"run": value} if isinstance(value, (str, list)) else value
+
+
+class Output(Model):
+    """A file (or files) that must exist (requirement G1)."""
+
+    path: Glob
+    """Glob relative to the workspace; at least one file must match."""
+    min_size: Size = 1
+    """Every matching file must have at least this many bytes."""
+    min_files: int = Field(default=1, ge=1)
+    """At least this many files must match."""
+
+
+class Check(Model):
+    """A verification command of a gate (requirement G2)."""
+
+    run: CommandLine
+    """A list is executed as it is; a string is run by the shell."""
+    name: str = ""
+    """How the check is called in views; the command line if empty."""
+    timeout: Duration = 600.0
+    """The command is ended after this time, and the check fails."""
+    junit: Glob | None = None
+    """JUnit XML files the command writes: their tests are counted, a failing test fails the check."""
+    min_pass_rate: float = Field(default=1.0, ge=0, le=1)
+    """With `junit`: the share of tests that must pass."""
+    agents: list[Name] = Field(default_factory=list)
+    """Whom to retry when this check fails; every agent of the wave if empty."""
+
+    @property
+    def label(self) -> str:
+        """The check's name as shown."""
+        return self.name or (self.run if isinstance(self.run, str) else " ".join(self.run))
+
+
+OutputSpec = Annotated[Output, BeforeValidator(_output_from_text)]
+CheckSpec = Annotated[Check, BeforeValidator(_command_from_text)]
+
+
+class Gate(Model):
+    """What must hold before the next wave (requirements G1–G3)."""
+
+    outputs: list[OutputSpec] = Field(default_factory=list)
+    """Files that must exist."""
+    commands: list[CheckSpec] = Field(default_factory=list)
+    """Commands that must succeed, run one after another."""
+    on_failure: OnFailure = "stop"
+    """retry: the failed agents again, told what failed; continue: go on all the same; stop: end the session."""
+    retries: int = Field(default=1, ge=0, le=100)
+    """With `on_failure = "retry"`: how often, before the session is stopped."""
+
+
+class Task(Model):
+    """A piece of work with a domain and requirements, assigned to an agent (requirement O4)."""
+
+    name: Name
+    domain: Name | None = None
+    """An agent of this domain takes the task."""
+    agent: Name | None = None
+    """The agent that takes it, by name, instead of by domain."""
+    requires: list[Name] = Field(default_factory=list)
+    """Tasks (of this wave or an earlier one) that must have succeeded."""
+    prompt: str = ""
+    """What to do: a template."""
+    prompt_file: str | None = None
+    """A file that holds the prompt, relative to the plan."""
+    expect: Duration | None = None
+    """How long it is expected to take; only for the timeline of `wavectl plan show`."""
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> Task:
+        if self.prompt and self.prompt_file:
+            raise ValueError("give either `prompt` or `prompt_file`, not both")
+        return self
+
+
+class Agent(Model):
+    """A role in a wave: which program, prompt, domain, what it owns, needs and produces."""
+
+    name: Name
+    use: Name | None = None
+    """The agent program: claude, codex, opencode, gemini, aider, command, or one a plugin adds."""
+    command: CommandLine | None = None
+    """For `use = "command"`: a list is executed as it is (each word a template); a string is run by the shell."""
+    args: list[str] = Field(default_factory=list)
+    """More arguments for the agent program."""
+    model: str | None = None
+    """The model the program is to use, in the program's own spelling."""
+    prompt: str = ""
+    """What to do: a template."""
+    prompt_file: str | None = None
+    """A file that holds the prompt, relative to the plan."""
+    domain: Name | None = None
+    """Tasks of this domain are given to this agent."""
+    owns: list[Glob] = Field(default_factory=list)
+    """The paths this agent may change."""
+    needs: list[Name] = Field(default_factory=list)
+    """Agents (of this wave or an earlier one) that must have succeeded before this one starts."""
+    produces: list[OutputSpec] = Field(default_factory=list)
+    """Files it must leave behind; missing or empty ones fail the agent."""
+    gate: Gate | None = None
+    """Checks of this agent alone, run the moment it ends."""
+    critical: bool = False
+    """Run the wave's gate commands the moment this agent ends as well (requirement O9)."""
+    timeout: Duration | None = None
+    """Each attempt is ended after this time."""
+    retries: int = Field(default=0, ge=0, le=100)
+    """How often a failed attempt is repeated."""
+    backoff: Duration = 1.0
+    """Wait before the first repetition; doubled each time, five minutes at most."""
+    stop_grace: Duration | None = None
+    """Time between the request to end (SIGTERM) and SIGKILL; the session's if not given."""
+    env: Environment = Field(default_factory=Environment)
+    """Added to the session's environment."""
+    cwd: str = "."
+    """Working folder, relative to the workspace."""
+    expect: Duration | None = None
+    """How long it is expected to take; only for the timeline of `wavectl plan show`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Agent:
+        if self.prompt and self.prompt_file:
+            raise ValueError("give either `prompt` or `prompt_file`, not both")
+        if self.command is not None and self.use not in (None, "command"):
+            raise ValueError(f'`command` belongs to `use = "command"`, not to `use = "{self.use}"`')
+        if self.command is None and self.use in (None, "command"):
+            raise ValueError('say which program runs: `use = "claude"` (or another program) or `command = [...]`')
+        if self.command is not None and not self.command:
+            raise ValueError("`command` is empty")
+        return self
+
+    @property
+    def program(self) -> str:
+        """The agent program's name; "command" when a command line is given."""
+        return self.use or "command"
+
+
+class Wave(Model):
+    """A phase: its agents start together; it ends at its gate (requirement O2)."""
+
+    name: Name
+    timeout: Duration | None = None
+    """All agents of the wave are ended after this time."""
+    parallel: bool = True
+    """false: one agent at a time, in the order written."""
+    instructions: str = ""
+    """Put before the prompt of each agent of this wave: a template."""
+    gate: Gate = Field(default_factory=Gate)
+    agents: list[Agent] = Field(alias="agent", min_length=1)
+    tasks: list[Task] = Field(default_factory=list, alias="task")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class SessionSettings(Model):
+    """The `[session]` table: what holds for the whole plan."""
+
+    name: Name
+    instructions: str = ""
+    """Put before every agent's prompt: a template."""
+    instructions_file: str | None = None
+    """A file that holds the instructions, relative to the plan."""
+    workspace: str | None = None
+    """The folder agents change, relative to the plan; the current folder if not given."""
+    folder: str | None = None
+    """A folder in the workspace for the session's documents, made before the first wave ("docs/session")."""
+    timeout: Duration | None = None
+    """All agents are ended after this time, and the session fails."""
+    parallel: bool = True
+    """false: the whole session strictly one agent at a time."""
+    max_parallel: int = Field(default=0, ge=0)
+    """At most this many agents at once; 0: no limit."""
+    stop_grace: Duration = 10.0
+    """Time between the request to end (SIGTERM) and SIGKILL."""
+    leftover_grace: Duration = 1.0
+    """Time that processes an agent left behind get to end by themselves."""
+    min_free_disk: Size = 100 * 1024 * 1024
+    """The checklist fails with less free space than this."""
+    on_lost: OnLost = "hold"
+    """What follows when nobody can say how an agent ended: hold for a person, retry it, or count it as failed."""
+    vars: dict[str, str] = Field(default_factory=dict)
+    """Your own values for templates: `{{ vars.name }}`."""
+    env: Environment = Field(default_factory=Environment)
+
+
+class Plan(Model):
+    """A whole plan file."""
+
+    session: SessionSettings
+    waves: list[Wave] = Field(alias="wave", min_length=1)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)

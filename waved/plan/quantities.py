@@ -1,0 +1,83 @@
+"""Quantities a plan is written in: durations ("10m"), sizes ("2KB"), names and globs, as pydantic types."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|TB)?", re.IGNORECASE)
+_BYTES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+def parse_duration(value: Any) -> Any:
+    """Seconds of "1h30m", "90s", "1.5m", "250ms" or a plain number; raises ValueError saying what is allowed."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError('must be a duration such as "90s", "10m" or "1h30m"')  # noqa: TRY004 — pydantic wants ValueError
+    if isinstance(value, (int, float)):
+        return float(value)
+    text = value.strip()
+    parts = _DURATION_PART.findall(text)
+    if not parts or _DURATION_PART.sub("", text).strip():
+        raise ValueError(f'{value!r} is not a duration; write it as "90s", "10m" or "1h30m" (units: ms, s, m, h, d)')
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest reading of a duration in seconds a person likes: "250ms", "4.2s", "1m30s", "2h05m"."""
+    if seconds < 0:
+        return "-" + format_duration(-seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 10:
+        return f"{seconds:.1f}s".replace(".0s", "s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m" + (f"{whole % 60:02d}s" if whole % 60 else "")
+    return f"{whole // 3600}h" + (f"{whole % 3600 // 60:02d}m" if whole % 3600 // 60 else "")
+
+
+def parse_size(value: Any) -> Any:
+    """Bytes of "2KB", "1.5MB" or a plain number; raises ValueError saying what is allowed."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError('must be a size such as 100, "2KB" or "1MB"')  # noqa: TRY004 — pydantic wants ValueError
+    if isinstance(value, int):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(f'{value!r} is not a size; write it as 100, "2KB" or "1MB"')
+    return int(float(match[1]) * _BYTES[(match[2] or "B").upper()])
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(gt=0),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": r"^(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"}, {"type": "number"}],
+            "description": 'a duration such as "90s", "10m" or "1h30m"',
+        }
+    ),
+]
+"""A length of time in seconds, greater than 0."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Field(ge=0),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}], "description": 'a size such as 100 or "2KB"'}),
+]
+"""A size in bytes."""
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+"""A name of letters, digits, dot, dash and underscore, at most 64 characters."""
+
+Glob = Annotated[str, Field(min_length=1, description="a path pattern relative to the workspace: *, **, ?, [a-z], {a,b}")]
+"""A path pattern relative to the workspace: `*`, `**`, `?`, `[a-z]`, `{a,b}`."""
