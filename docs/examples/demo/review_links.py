@@ -1,0 +1,34 @@
+"""Quality agent and gate command: every link of every document written in this session leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from junit import Case, write_junit
+from session import DOCUMENTS, WORKSPACE
+
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def broken_links(page: Path) -> list[str]:
+    """The page's relative links that lead to no file."""
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    targets = (target.partition("#")[0] for target in LINK.findall(text) if "://" not in target)
+    return sorted({target for target in targets if target and not (page.parent / target).exists()})
+
+
+def main() -> int:
+    """Writes docs/session/review/links.xml; exit status 1 when a link leads nowhere."""
+    pages = [WORKSPACE / "README.md", *sorted(DOCUMENTS.rglob("*.md"))]
+    cases = []
+    for page in pages:
+        broken = broken_links(page)
+        cases.append(Case(str(page.relative_to(WORKSPACE)), f"no such file: {', '.join(broken)}" if broken else ""))
+    return write_junit("links", cases, DOCUMENTS / "review" / "links.xml")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
