@@ -71,5 +71,5 @@ def make_private(folder: Path) -> None:
         status = folder.lstat()
     except OSError as error:
         raise NotAllowedError(f"cannot make {folder}: {error.strerror}") from None
-    if folder.is_symlink() or status.st_uid not in (os.getuid(), 0) or (status.st_uid == 0 != os.getuid()):
+    if folder.is_symlink() or status.st_uid != os.getuid():
         raise NotAllowedError(f"{folder} belongs to someone else", "set WAVED_RUNTIME_DIR to a folder of your own")

@@ -246,6 +246,8 @@ class RunStarting(Event, kind="run.starting", intent=True):
     index: int = 0
     timeout: float | None = None
     """Seconds the worker gives it."""
+    timeout_of: str = "agent"
+    """Whose limit that is: agent, wave, session, check."""
     failure: str = ""
     """What failed in the attempt before, for the prompt."""
 
@@ -273,8 +275,9 @@ class RunStopping(Event, kind="run.stopping", intent=True):
 class RunEnded(Event, kind="run.ended"):
     """The run is over and none of its processes is alive.
 
-    `outcome`: exited, signalled, timed-out, stopped, not-started (the program could not be exec'ed), lost (nobody
-    can say). Exit code, signal and who ended it are separate fields; unknown is None, never 0.
+    `outcome`: exited, signalled, timed-out, stopped, not-started (the program could not be exec'ed), withdrawn (the
+    daemon ended before the start: certainly nothing was exec'ed), lost (nobody can say). Exit code, signal
+    and who ended it are separate fields; unknown is None, never 0.
     """
 
     run: str
@@ -285,12 +288,14 @@ class RunEnded(Event, kind="run.ended"):
     end_time: float = 0.0
     output_bytes: int = 0
     dropped_bytes: int = 0
+    """Output that could not be kept (disk full)."""
+    tail: str = ""
+    """The last lines of output of a run that did not succeed."""
     leftovers: list[str] = field(default_factory=list)
     """Processes that outlived the main one and were ended: "pid name"."""
     cpu_seconds: float | None = None
     max_rss: int | None = None
     """Bytes."""
-    changed: list[str] = field(default_factory=list)
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,5 @@
+"""`python -m waved` is `waved`."""
+
+from waved.daemon import main
+
+main()

@@ -1,0 +1,178 @@
+"""The `waved` program: wire the parts, run, stop cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import structlog
+
+from waved.config import Locations, locate, make_private
+from waved.domain import events as ev
+from waved.errors import ConflictError, NotAllowedError, WavedError
+from waved.ipc.server import Server
+from waved.journal.store import Journal
+from waved.pool.linux import set_process_name
+from waved.pool.pool import Pool
+from waved.reactor.reactor import Reactor
+from waved.version import __version__
+
+
+@click.command()
+@click.version_option(__version__, prog_name="waved")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where journal, logs and output are kept.")
+@click.option("--runtime-dir", type=click.Path(path_type=Path), help="Where the control socket is.")
+@click.option("--log-file", type=click.Path(path_type=Path), help="Write the log (JSON lines) here, not to stderr.")
+@click.option("--ready-fd", type=int, help="Write one line to this descriptor: `ready`, or what is wrong.")
+@click.option("--idle-exit", type=float, help="End after this many seconds without sessions and requests.")
+@click.option(
+    "--on-stop",
+    type=click.Choice(["stop", "detach"]),
+    default="stop",
+    show_default=True,
+    help="At SIGTERM: end all sessions, or leave their agents running for the next daemon.",
+)
+def main(
+    state_dir: Path | None,
+    runtime_dir: Path | None,
+    log_file: Path | None,
+    ready_fd: int | None,
+    idle_exit: float | None,
+    on_stop: str,
+) -> None:
+    """Run coding agents in waves. Controlled with `wavectl`."""
+    found = locate()
+    locations = Locations((state_dir or found.state).absolute(), (runtime_dir or found.runtime).absolute())
+    try:
+        serve(locations, log_file=log_file, ready=_announcer(ready_fd), idle_exit=idle_exit, on_stop=on_stop)
+    except WavedError as error:
+        text = f"{error.message}; {error.hint}" if error.hint else error.message
+        _announcer(ready_fd)(text)
+        click.echo(f"waved: {text}", err=True)
+        sys.exit(int(error.exit_status))
+
+
+def _announcer(fd: int | None) -> Callable[[str], None]:
+    """Tells whoever started us how it went; they may have gone, which is no trouble."""
+
+    def announce(text: str) -> None:
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(fd, f"{text}\n".encode())
+                os.close(fd)
+
+    return announce
+
+
+def serve(
+    locations: Locations,
+    *,
+    log_file: Path | None = None,
+    ready: Callable[[str], None] = lambda _text: None,
+    idle_exit: float | None = None,
+    on_stop: str = "stop",
+) -> None:
+    """Run a daemon until it is told to stop. Raises a WavedError when it cannot start."""
+    set_process_name("waved")
+    _make_folders(locations)
+    locks = [_lock(folder / "daemon.lock") for folder in {locations.state, locations.runtime}]
+    _set_up_log(log_file)
+    journal = Journal(locations.journal)
+    pool = Pool()
+    pool.start()
+    _raise_descriptor_limit()
+    server = Server(locations.control_socket)
+    reactor = Reactor(locations, journal, server, pool)
+    reactor.idle_exit = idle_exit
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stopper(reactor, on_stop))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        reactor.run(on_ready=lambda: _ready(reactor, ready))
+    finally:
+        reactor.close()
+        for lock in locks:
+            os.close(lock)
+
+
+def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
+    started = ev.DaemonStarted("", version=__version__, pid=os.getpid(), adopted=reactor.pool.busy)
+    reactor.note(started)
+    announce("ready")
+
+
+def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:
+    """A signal handler that only enqueues (LESSONS.md 12)."""
+
+    def handle(number: int, _frame: object) -> None:
+        reactor.inbox.put(lambda: reactor.shut_down(mode, signal.Signals(number).name))
+
+    return handle
+
+
+def _make_folders(locations: Locations) -> None:
+    try:
+        locations.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (locations.state / "sessions").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        hint = "set WAVED_STATE_DIR to a folder that can be written"
+        raise NotAllowedError(f"cannot make {locations.state}: {error.strerror}", hint) from None
+    make_private(locations.runtime)
+
+
+def _lock(path: Path) -> int:
+    """Hold `path` for this daemon alone. Raises ConflictError when another daemon does."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise NotAllowedError(f"cannot open {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(fd, 64).decode(errors="replace").strip()
+        os.close(fd)
+        raise ConflictError(
+            f"another waved (pid {holder or 'unknown'}) holds {path}", "`wavectl daemon status` shows it"
+        ) from None
+    os.ftruncate(fd, 0)
+    os.write(fd, f"{os.getpid()}\n".encode())
+    return fd
+
+
+def _raise_descriptor_limit() -> None:
+    """A worker costs the daemon a descriptor. Agents keep the limit we were started with: the zygote has forked."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _set_up_log(log_file: Path | None) -> None:
+    """JSON lines to a file or stderr; readable lines when stderr is a terminal."""
+    pretty = log_file is None and sys.stderr.isatty()
+    try:
+        stream = sys.stderr if log_file is None else log_file.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise NotAllowedError(f"cannot write the log {log_file}: {error.strerror}") from None
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks if not pretty else structlog.processors.ExceptionRenderer(),
+            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What a person may ask of a session, as events: stop, retry, resume. Refused with a reason when it makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from waved.domain import events as ev
+from waved.domain.state import Node, Session
+from waved.errors import ConflictError, NotFoundError
+
+
+def stop(session: Session, agent: str = "", reason: str = "", by: str = "") -> list[ev.Event]:
+    """End the session, or one agent of it. Raises ConflictError when there is nothing to stop."""
+    why = reason or (f"stopped by {by}" if by else "stopped")
+    if session.phase == "ended":
+        raise ConflictError(f"session {session.id} has ended ({session.outcome})")
+    if not agent:
+        if session.phase == "stopping":
+            return []
+        return [ev.SessionStopRequested(session.id, why, by)]
+    found: list[ev.Event] = []
+    wave = session.current
+    for node in _nodes_of(session, [agent]):
+        if node.state == "ended" or wave is None or node.wave != wave.index:
+            continue
+        if node.key in wave.idle:
+            found.append(ev.AssignmentEnded(session.id, node.key, node.agent.name, "stopped", why))
+            continue
+        found += [
+            ev.RunStopping(session.id, run.id, why)
+            for run in session.active.values()
+            if run.id in session.unstopped and (run.assignment == node.key or run.gate == (node.gate and node.gate.id))
+        ]
+    if not found and not any(node.state in ("running", "starting", "checking") for node in _nodes_of(session, [agent])):
+        raise ConflictError(f"agent {agent} is not running in session {session.id}")
+    return found
+
+
+def retry(session: Session, agents: Sequence[str] = (), by: str = "") -> list[ev.Event]:
+    """Run again what did not succeed (all of it, or only these agents), and whatever was skipped because of it.
+
+    Raises ConflictError when nothing can be repeated: no failure, or its wave is over while the session goes on.
+    """
+    chosen = _nodes_of(session, agents) if agents else list(session.nodes.values())
+    failed = [node for node in chosen if node.state == "ended" and node.outcome != "succeeded"]
+    if session.phase == "stopping":
+        raise ConflictError(f"session {session.id} is being stopped", "wait until it has ended, then retry")
+    if session.phase != "ended":
+        failed = [node for node in failed if node.wave == session.wave]
+    if not failed and session.phase == "ended" and not agents:
+        failed = _blamed_by_gate(session)
+    if not failed:
+        raise ConflictError(
+            f"nothing to retry in session {session.id}",
+            "agents that failed, were skipped, stopped or lost can be retried: in the present wave, or after the end",
+        )
+    first = min(node.wave for node in failed)
+    wave = session.waves[first]
+    if session.phase != "ended" and wave.phase != "running":
+        raise ConflictError(f"wave {wave.plan.name} is at its gate", "wait for its verdict")
+    again = {node.key: None for node in failed if node.wave == first}
+    again.update(_skipped_after(session, again, first))
+    return [ev.SessionRetried(session.id, list(again), by)]
+
+
+def resume(session: Session, by: str = "") -> list[ev.Event]:
+    """Let a held session go on. Raises ConflictError when it is not held."""
+    if not session.held:
+        raise ConflictError(f"session {session.id} is not held")
+    return [ev.SessionResumed(session.id, by)]
+
+
+def _nodes_of(session: Session, names: Sequence[str]) -> list[Node]:
+    """Assignments by agent name or assignment key; raises NotFoundError for a name that is neither."""
+    found: dict[str, Node] = {}
+    for name in names:
+        matching = [node for node in session.nodes.values() if name in (node.key, node.agent.name)]
+        if not matching:
+            known = ", ".join(dict.fromkeys(node.agent.name for node in session.nodes.values()))
+            raise NotFoundError(f"no agent {name!r} in session {session.id}", f"its agents: {known}")
+        found.update({node.key: node for node in matching})
+    return list(found.values())
+
+
+def _blamed_by_gate(session: Session) -> list[Node]:
+    """The assignments of the wave whose gate failed although every agent succeeded."""
+    for wave in session.waves:
+        if wave.outcome not in ("passed", "unverified", ""):
+            return [session.nodes[key] for key in wave.keys]
+    return []
+
+
+def _skipped_after(session: Session, again: dict[str, None], wave: int) -> dict[str, None]:
+    """What was skipped because of these, directly or through others, in the same wave."""
+    found: dict[str, None] = {}
+    stack = list(again)
+    while stack:
+        for key in session.nodes[stack.pop()].dependents:
+            node = session.nodes[key]
+            if node.wave == wave and node.outcome == "skipped" and key not in found:
+                found[key] = None
+                stack.append(key)
+    return found

@@ -1,0 +1,252 @@
+"""The state of one session: what the events so far add up to. Changed only by `waved.domain.fold`.
+
+Besides the plain facts, a session carries small ordered sets (`ready`, `idle`, `judged`, …) of what a decision is due
+on, so that `decide` costs the same with ten agents and with ten thousand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from waved.plan import graph
+from waved.plan.models import Agent, Check, Output, Plan, Task, Wave
+
+NodeState = Literal["waiting", "ready", "starting", "running", "checking", "backing-off", "ended"]
+RunState = Literal["starting", "running", "stopping", "ended"]
+SessionPhase = Literal["checking", "running", "stopping", "ended"]
+WavePhase = Literal["waiting", "running", "gate", "judged", "ended"]
+OrderedSet = dict[str, None]
+"""Insertion-ordered set of keys."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One deployment: of an assignment (`purpose` agent) or of a gate's command (`purpose` check)."""
+
+    id: str
+    wave: int
+    purpose: str
+    assignment: str = ""
+    attempt: int = 1
+    gate: str = ""
+    index: int = 0
+    timeout: float | None = None
+    timeout_of: str = "agent"
+    failure: str = ""
+    state: RunState = "starting"
+    decided: float = 0.0
+    """When the start was decided."""
+    started: float | None = None
+    """When the program was exec'ed."""
+    ended: float | None = None
+    pid: int | None = None
+    worker: int = 0
+    command: list[str] = field(default_factory=list)
+    stop_reason: str = ""
+    outcome: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    output_bytes: int = 0
+    dropped_bytes: int = 0
+    tail: str = ""
+    leftovers: list[str] = field(default_factory=list)
+    cpu_seconds: float | None = None
+    max_rss: int | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """The program ended by itself with exit code 0; says nothing about its gate."""
+        return self.outcome == "exited" and self.exit_code == 0
+
+    @property
+    def explanation(self) -> str:
+        """Why it did not succeed, with the last lines it printed, for a person and for the next attempt."""
+        return f"{self.reason}\n{self.tail}" if self.tail else self.reason
+
+
+@dataclass(slots=True)
+class CheckState:
+    """One check of a gate: the outputs, or one command."""
+
+    name: str
+    outputs: list[Output] = field(default_factory=list)
+    command: Check | None = None
+    state: Literal["waiting", "running", "ended"] = "waiting"
+    ok: bool | None = None
+    detail: str = ""
+    tests: dict[str, int] | None = None
+    run: str = ""
+    tries: int = 0
+    """Runs of the command that never began (withdrawn): the next one has another name."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """The checks of a wave or of an assignment, gone through in order."""
+
+    id: str
+    wave: int
+    assignment: str
+    checks: list[CheckState]
+    state: Literal["running", "ended"] = "running"
+    verdict: str = ""
+    reason: str = ""
+    next: int = 0
+    """The check that is running, or is to be started."""
+
+
+@dataclass(slots=True)
+class Node:
+    """An assignment in execution."""
+
+    key: str
+    order: int
+    wave: int
+    agent: Agent
+    tasks: list[Task]
+    requires: tuple[str, ...]
+    dependents: list[str] = field(default_factory=list)
+    state: NodeState = "waiting"
+    waiting_for: int = 0
+    """Requirements that have not succeeded yet."""
+    attempt: int = 0
+    base: int = 0
+    """Attempts made before a wave or a person had it run again: they do not count against `retries`."""
+    retry_at: float | None = None
+    failure: str = ""
+    """What failed in the attempt before, told to the next."""
+    outcome: str = ""
+    reason: str = ""
+    verified: bool = False
+    gate: Gate | None = None
+    runs: list[Run] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WaveState:
+    """A wave in execution."""
+
+    index: int
+    plan: Wave
+    keys: list[str]
+    phase: WavePhase = "waiting"
+    started: float | None = None
+    ended: float | None = None
+    deadline: float | None = None
+    outcome: str = ""
+    reason: str = ""
+    gate: Gate | None = None
+    gate_attempt: int = 1
+    unended: int = 0
+    """Assignments that have not ended."""
+    failed: OrderedSet = field(default_factory=dict)
+    """Assignments that ended otherwise than succeeded."""
+    idle: OrderedSet = field(default_factory=dict)
+    """Assignments not ended and with nothing running: waiting, ready, backing off."""
+
+
+@dataclass(slots=True)
+class ChecklistItem:
+    """One item of the pre-deployment checklist as it was seen (C1)."""
+
+    item: str
+    ok: bool
+    detail: str
+    hint: str
+    waived: bool
+
+
+@dataclass(slots=True)
+class Session:
+    """One execution of a plan on one workspace."""
+
+    id: str
+    plan: Plan
+    workspace: str
+    submitted: float
+    plan_path: str = ""
+    submitted_by: str = ""
+    waived: list[str] = field(default_factory=list)
+    phase: SessionPhase = "checking"
+    held: str = ""
+    """Why nothing more is started until a person decides; "" when not held."""
+    outcome: str = ""
+    reason: str = ""
+    stop_outcome: str = "stopped"
+    started: float | None = None
+    ended: float | None = None
+    deadline: float | None = None
+    last_seq: int = 0
+    checklist: list[ChecklistItem] = field(default_factory=list)
+    checklist_ok: bool | None = None
+    wave: int = -1
+    """Index of the present wave; -1 before the first."""
+    waves: list[WaveState] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
+    """Gates being gone through."""
+    unended_of_agent: dict[str, int] = field(default_factory=dict)
+    active: dict[str, Run] = field(default_factory=dict)
+    """Runs that have not ended."""
+    active_agents: int = 0
+    """Active runs of purpose agent."""
+    unstopped: OrderedSet = field(default_factory=dict)
+    """Active runs nobody has asked to stop."""
+    ready: OrderedSet = field(default_factory=dict)
+    doomed: dict[str, str] = field(default_factory=dict)
+    """Waiting assignments that can never start, and why."""
+    judged: OrderedSet = field(default_factory=dict)
+    """Assignments whose run or gate has ended and that await a verdict."""
+    gates_due: OrderedSet = field(default_factory=dict)
+    """Gates whose next step is due."""
+    retries: list[tuple[float, str]] = field(default_factory=list)
+    """Heap of (when, assignment) backing off; stale entries are skipped."""
+
+    @property
+    def current(self) -> WaveState | None:
+        """The present wave, if it has begun and not ended."""
+        if 0 <= self.wave < len(self.waves) and self.waves[self.wave].phase != "ended":
+            return self.waves[self.wave]
+        return None
+
+    @property
+    def limit(self) -> int | None:
+        """How many agents may run at once in the present wave; None: any number."""
+        wave = self.current
+        if wave is not None and not (self.plan.session.parallel and wave.plan.parallel):
+            return 1
+        return self.plan.session.max_parallel or None
+
+
+def new_session(
+    session_id: str,
+    plan: Plan,
+    workspace: str,
+    submitted: float,
+    *,
+    plan_path: str,
+    submitted_by: str,
+    waived: list[str],
+) -> Session:
+    """The state right after submission: all assignments waiting, nothing started."""
+    session = Session(session_id, plan, workspace, submitted, plan_path, submitted_by, waived)
+    plan_graph = graph.build(plan)
+    agents = {agent.name: agent for wave in plan.waves for agent in wave.agents}
+    tasks = {task.name: task for wave in plan.waves for task in wave.tasks}
+    for order, assignment in enumerate(plan_graph.assignments.values()):
+        node = Node(
+            assignment.key, order, assignment.wave, agents[assignment.agent],
+            [tasks[name] for name in assignment.tasks], assignment.requires,
+        )  # fmt: skip
+        session.nodes[node.key] = node
+        session.unended_of_agent[assignment.agent] = session.unended_of_agent.get(assignment.agent, 0) + 1
+    for node in session.nodes.values():
+        node.waiting_for = len(node.requires)
+        for key in node.requires:
+            session.nodes[key].dependents.append(node.key)
+    for index, (wave, keys) in enumerate(zip(plan.waves, plan_graph.waves, strict=True)):
+        session.waves.append(WaveState(index, wave, keys, unended=len(keys), idle=dict.fromkeys(keys)))
+    return session

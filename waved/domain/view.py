@@ -1,0 +1,151 @@
+"""What clients are shown of a session, as plain values (docs/architecture.md, "Wire"): a reading of its state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waved.domain import metrics
+from waved.domain.gate import build_checks
+from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
+
+_MAX_TEXT = 4000
+"""Characters of a reason or detail; the whole is in the journal."""
+
+
+def state_of(session: Session) -> str:
+    """The session's state in one word: checking, running, held, stopping, ended."""
+    return "held" if session.held and session.phase == "running" else session.phase
+
+
+def summary(session: Session) -> dict[str, Any]:
+    """One line of `wavectl list`."""
+    wave = session.current
+    counts = {"total": len(session.nodes), "running": 0, "succeeded": 0, "failed": 0, "skipped": 0, "waiting": 0}
+    for node in session.nodes.values():
+        counts[_count_as(node)] += 1
+    return {
+        "session": session.id,
+        "name": session.plan.session.name,
+        "state": state_of(session),
+        "outcome": session.outcome,
+        "reason": (session.held or session.reason)[:_MAX_TEXT],
+        "workspace": session.workspace,
+        "submitted": session.submitted,
+        "started": session.started,
+        "ended": session.ended,
+        "wave": wave.plan.name if wave is not None else "",
+        "waves": {"done": sum(1 for other in session.waves if other.phase == "ended"), "total": len(session.waves)},
+        "agents": counts,
+    }
+
+
+def view(session: Session, now: float) -> dict[str, Any]:
+    """Everything `wavectl status` and the live views show."""
+    return {
+        **summary(session),
+        "plan_path": session.plan_path,
+        "submitted_by": session.submitted_by,
+        "last_seq": session.last_seq,
+        "deadline": session.deadline,
+        "now": now,
+        "checklist": [
+            {"item": item.item, "ok": item.ok, "detail": item.detail, "hint": item.hint, "waived": item.waived}
+            for item in session.checklist
+        ],
+        "waves": [_wave(session, wave) for wave in session.waves],
+        "metrics": metrics.measure(session, now).as_dict(),
+    }
+
+
+def _count_as(node: Node) -> str:
+    if node.state in ("starting", "running", "checking"):
+        return "running"
+    if node.state != "ended":
+        return "waiting"
+    return node.outcome if node.outcome in ("succeeded", "skipped") else "failed"
+
+
+def _wave(session: Session, wave: WaveState) -> dict[str, Any]:
+    return {
+        "name": wave.plan.name,
+        "index": wave.index,
+        "state": "gate" if wave.phase == "judged" else wave.phase,
+        "outcome": wave.outcome,
+        "reason": wave.reason[:_MAX_TEXT],
+        "started": wave.started,
+        "ended": wave.ended,
+        "deadline": wave.deadline,
+        "attempt": wave.gate_attempt,
+        "skew": metrics.skew(metrics.runs_of(session, wave)),
+        "gate": _gate(wave.gate) if wave.gate is not None else _gate_ahead(session, wave),
+        "assignments": [_assignment(session.nodes[key]) for key in wave.keys],
+    }
+
+
+def _gate_ahead(session: Session, wave: WaveState) -> dict[str, Any] | None:
+    """The gate that is still to come, so that a viewer sees what will be checked; None where nothing will be."""
+    checks = build_checks(session, wave, None)
+    if not checks:
+        return None
+    return {"gate": "", "state": "waiting", "verdict": "", "reason": "", "checks": [_check(check) for check in checks]}
+
+
+def _gate(gate: Gate) -> dict[str, Any]:
+    return {
+        "gate": gate.id,
+        "state": gate.state,
+        "verdict": gate.verdict,
+        "reason": gate.reason[:_MAX_TEXT],
+        "checks": [_check(check) for check in gate.checks],
+    }
+
+
+def _check(check: CheckState) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "state": check.state,
+        "ok": check.ok,
+        "detail": check.detail[:_MAX_TEXT],
+        "tests": check.tests,
+        "run": check.run,
+    }
+
+
+def _assignment(node: Node) -> dict[str, Any]:
+    return {
+        "key": node.key,
+        "agent": node.agent.name,
+        "tasks": [task.name for task in node.tasks],
+        "requires": list(node.requires),
+        "domain": node.agent.domain or "",
+        "program": node.agent.program,
+        "critical": node.agent.critical,
+        "state": node.state,
+        "outcome": node.outcome,
+        "reason": (node.reason or (node.failure if node.state == "backing-off" else ""))[:_MAX_TEXT],
+        "verified": node.verified,
+        "attempt": node.attempt,
+        "retry_at": node.retry_at,
+        "timeout": node.agent.timeout,
+        "gate": _gate(node.gate) if node.gate is not None else None,
+        "runs": [_run(run) for run in node.runs],
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "attempt": run.attempt,
+        "state": run.state,
+        "outcome": run.outcome,
+        "exit_code": run.exit_code,
+        "signal": run.signal,
+        "reason": (run.reason or run.stop_reason)[:_MAX_TEXT],
+        "pid": run.pid,
+        "started": run.started,
+        "ended": run.ended,
+        "output_bytes": run.output_bytes,
+        "leftovers": list(run.leftovers),
+        "cpu_seconds": run.cpu_seconds,
+        "max_rss": run.max_rss,
+    }

@@ -1,0 +1,107 @@
+"""The daemon's ROUTER socket: frames in, replies out. Knows nothing of what the methods mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from waved.errors import BadRequestError, NotAllowedError, ProtocolError, WavedError
+from waved.ipc import wire
+
+_QUEUE = 1_000
+"""Replies that may wait for one slow client; more are dropped, and it asks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and where its reply goes."""
+
+    route: tuple[bytes, ...]
+    """The frames a reply begins with: the client's identity, and REQ's empty delimiter."""
+    request: wire.Request
+
+
+class Server:
+    """Serves one unix socket, mode 0600. Raises NotAllowedError when it cannot be bound."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.linger = 500
+        self._socket.sndhwm = _QUEUE
+        self._socket.rcvhwm = _QUEUE
+        # Above this libzmq cuts the connection; between MAX_FRAME and this the client gets an error reply.
+        self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_FRAME)
+        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._bind()
+
+    def _bind(self) -> None:
+        mask = os.umask(0o177)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+            self._socket.bind(f"ipc://{self._path}")
+        except (OSError, zmq.ZMQError) as error:
+            hint = "a socket path has at most 107 bytes: set WAVED_RUNTIME_DIR to a shorter folder"
+            raise NotAllowedError(f"cannot listen on {self._path}: {error}", hint) from None
+        finally:
+            os.umask(mask)
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """For the reactor's poller."""
+        return self._socket
+
+    def receive(self, limit: int = 100) -> list[Asked]:
+        """Requests that have arrived, `limit` at most. What is no request is answered with an error here."""
+        found: list[Asked] = []
+        for _ in range(limit):
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                break
+            except zmq.ZMQError:
+                continue
+            delimited = len(parts) > 2 and not parts[1].buffer
+            route = tuple(part.bytes for part in parts[: 2 if delimited else 1])
+            body = parts[len(route) :]
+            try:
+                _want_one(body)
+                found.append(Asked(route, wire.decode_request(body[0].buffer)))
+            except (ProtocolError, BadRequestError) as error:
+                readable = len(body) == 1 and len(body[0].buffer) <= wire.MAX_FRAME
+                self.refuse(route, wire.request_id_of(body[0].buffer) if readable else 0, error)
+        return found
+
+    def answer(self, asked: Asked, result: dict[str, Any]) -> None:
+        """Send a successful reply. A client that has gone or does not read costs nothing."""
+        frame = wire.encode_ok(asked.request.id, result)
+        if len(frame) > wire.MAX_FRAME:
+            self.refuse(asked.route, asked.request.id, BadRequestError("the answer is too large; ask for less at once"))
+            return
+        self._send(asked.route, frame)
+
+    def refuse(self, route: tuple[bytes, ...], request_id: int, error: WavedError) -> None:
+        """Send an error reply."""
+        self._send(route, wire.encode_error(request_id, error))
+
+    def _send(self, route: tuple[bytes, ...], frame: bytes) -> None:
+        with contextlib.suppress(zmq.ZMQError):
+            self._socket.send_multipart([*route, frame], zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Send what is queued (half a second at most), close, remove the socket."""
+        self._socket.close()
+        self._context.term()
+        self._path.unlink(missing_ok=True)
+
+
+def _want_one(body: list[zmq.Frame]) -> None:
+    if len(body) != 1:
+        raise ProtocolError(f"a message of {len(body)} frames; one is expected")

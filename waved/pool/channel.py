@@ -1,0 +1,102 @@
+"""Messages over a unix SEQPACKET socket: msgpack, large ones in an anonymous file, descriptors beside them.
+
+Why not ZeroMQ here: docs/architecture.md, "Why workers speak SEQPACKET".
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from typing import Any
+
+import msgpack
+
+INLINE_LIMIT = 60_000
+"""Bytes; a larger message travels in a memfd, so that no socket buffer limits it."""
+_RECEIVE = 65_536
+MAX_FDS = 128
+"""Descriptors one message may carry (the kernel's limit is 253)."""
+_INLINE, _IN_FILE = b"\x00", b"\x01"
+
+
+class ChannelClosedError(Exception):
+    """The peer is gone."""
+
+
+class Channel:
+    """One end of a connection. `send` blocks only while the peer's buffer is full."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Two connected ends."""
+        left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return cls(left), cls(right)
+
+    def fileno(self) -> int:
+        """For poll."""
+        return self.sock.fileno()
+
+    def send(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+        """Send a message and descriptors. Raises ChannelClosedError when the peer is gone, BlockingIOError when a
+        non-blocking channel is full.
+        """
+        body: bytes = msgpack.packb(message, use_bin_type=True)
+        memfd = -1
+        try:
+            if len(body) > INLINE_LIMIT:
+                memfd = os.memfd_create("waved-message", os.MFD_CLOEXEC)
+                _write_all(memfd, body)
+                os.lseek(memfd, 0, os.SEEK_SET)
+                payload, fds = _IN_FILE, (memfd, *fds)
+            else:
+                payload = _INLINE + body
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            self.sock.sendmsg([payload], ancillary, socket.MSG_NOSIGNAL)
+        except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
+            raise ChannelClosedError(str(error)) from None
+        finally:
+            if memfd >= 0:
+                os.close(memfd)
+
+    def receive(self) -> tuple[dict[str, Any], list[int]]:
+        """The next message and its descriptors (the caller closes them).
+
+        Raises ChannelClosedError at the end, BlockingIOError on a non-blocking channel with nothing to read.
+        """
+        try:
+            payload, ancillary, _flags, _ = self.sock.recvmsg(_RECEIVE, socket.CMSG_SPACE(MAX_FDS * 4))
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise ChannelClosedError(str(error)) from None
+        fds = _descriptors(ancillary)
+        if not payload:
+            raise ChannelClosedError("end of file")
+        body = payload[1:]
+        if payload[:1] == _IN_FILE:
+            with os.fdopen(fds.pop(0), "rb") as file:
+                body = file.read()
+        message: dict[str, Any] = msgpack.unpackb(body, raw=False, strict_map_key=False)
+        return message, fds
+
+    def close(self) -> None:
+        """Close this end."""
+        self.sock.close()
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    for fd in found:
+        os.set_inheritable(fd, False)
+    return list(found)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,25 @@
+"""The few Linux calls Python has no name for (prctl(2)), and the clock all processes of a daemon share."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def become_subreaper() -> None:
+    """Orphaned descendants become our children, whatever they forked or called setsid (prctl(2))."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def set_process_name(name: str) -> None:
+    """What `ps -o comm` and `top` show; at most 15 bytes."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15] + b"\0", 0, 0, 0)
+
+
+def boot_seconds() -> float:
+    """Seconds since boot, suspended time included: the same for every process, never set back."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

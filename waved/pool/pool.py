@@ -1,0 +1,428 @@
+"""The daemon's side of the pool: workers kept warm, armed, released, stopped, found again.
+
+Used by the reactor's thread alone. Nothing here blocks: what workers have to say arrives through one epoll
+descriptor (`fileno`), and `poll` turns it into messages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import waved
+from waved.pool import record
+from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
+from waved.pool.linux import boot_seconds
+
+MAX_WARM = 256
+ARM_PATIENCE = 2.0
+"""Seconds a batch waits for its slowest member before the others go without it."""
+GONE_PATIENCE = 5.0
+"""Seconds to wait for the zygote to have ended what a dead worker left, before the run is reported lost."""
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run's program was exec'ed at `at` (waved's clock)."""
+
+    run: str
+    pid: int
+    worker: int
+    at: float
+    argv: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run is over; `record` is its exit record."""
+
+    run: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A run's worker is dead and left no exit record. `certain_unstarted`: it had not been released."""
+
+    run: str
+    reason: str
+    certain_unstarted: bool = False
+
+
+Message = Started | Ended | Lost
+
+
+@dataclass(slots=True)
+class _Worker:
+    channel: Channel
+    run: str = ""
+    spec: Spec | None = None
+    pid: int = 0
+    armed: bool = False
+    released: bool = False
+    limits: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Runs that are to exec at the same instant."""
+
+    workers: list[_Worker]
+    due: float
+
+
+@dataclass(slots=True)
+class Start:
+    """A run to be started: its spec, and the limits that are known only now."""
+
+    run: str
+    spec: Spec
+    timeout: float | None
+    timeout_of: str
+
+
+class Pool:
+    """All workers of one daemon. `environment` is what the zygote itself runs in; runs get their own."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(os.environ if environment is None else environment)
+        self._epoll = select.epoll()
+        self._zygote: Channel | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._warm: deque[_Worker] = deque()
+        self._workers: dict[str, _Worker] = {}
+        self._by_fd: dict[int, _Worker] = {}
+        self._batches: list[_Batch] = []
+        self._dead: dict[str, tuple[int, float]] = {}
+        """Runs whose worker died, until the zygote has cleaned up: (worker pid, give up at)."""
+        self._unstartable: dict[str, dict[str, Any]] = {}
+        """Exit records of runs that could not be armed ahead, for when their start is decided."""
+        self._news: list[Message] = []
+        self.problem = ""
+        """What keeps workers from being made; "" when nothing does."""
+
+    def fileno(self) -> int:
+        """Readable when `poll` has something to do."""
+        return self._epoll.fileno()
+
+    @property
+    def busy(self) -> int:
+        """Runs that have a worker."""
+        return len(self._workers)
+
+    @property
+    def warm(self) -> int:
+        """Workers that wait for a run."""
+        return len(self._warm)
+
+    # --- making workers -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the zygote; it makes itself ready while we go on."""
+        ours, theirs = Channel.pair()
+        root = str(Path(waved.__file__).parents[1])
+        environment = {
+            **self._environment,
+            "PYTHONPATH": os.pathsep.join([root, *filter(None, [self._environment.get("PYTHONPATH")])]),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "waved.pool.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            cwd="/",
+        )
+        theirs.close()
+        ours.sock.setblocking(False)
+        self._zygote = ours
+        self._epoll.register(ours.fileno(), select.EPOLLIN)
+
+    def prepare(self, count: int) -> None:
+        """Have at least `count` warm workers, 256 at most. Returns at once; they are usable at once."""
+        missing = min(count, MAX_WARM) - len(self._warm)
+        while missing > 0 and self._fork(min(missing, MAX_FDS)):
+            missing -= MAX_FDS
+
+    def _fork(self, count: int) -> bool:
+        if self._zygote is None:
+            return False
+        theirs: list[Channel] = []
+        made: list[_Worker] = []
+        try:
+            for _ in range(count):
+                ours, other = Channel.pair()
+                theirs.append(other)
+                ours.sock.setblocking(False)
+                made.append(_Worker(ours))
+            self._zygote.send({"fork": count}, tuple(other.fileno() for other in theirs))
+        except (OSError, ChannelClosedError) as error:
+            self.problem = f"no worker can be made: {error}"
+            for worker in made:
+                worker.channel.close()
+            return False
+        finally:
+            for other in theirs:
+                other.close()
+        self.problem = ""
+        for worker in made:
+            self._watch(worker)
+            self._warm.append(worker)
+        return True
+
+    def _watch(self, worker: _Worker) -> None:
+        self._by_fd[worker.channel.fileno()] = worker
+        self._epoll.register(worker.channel.fileno(), select.EPOLLIN)
+
+    def _forget(self, worker: _Worker) -> None:
+        fd = worker.channel.fileno()
+        self._by_fd.pop(fd, None)
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(fd)
+        worker.channel.close()
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    def arm(self, run: str, spec: Spec) -> bool:
+        """Have a worker make everything ready for a run that may follow; False when no worker can be had."""
+        worker = self._workers.get(run)
+        if worker is not None and (worker.released or worker.spec == spec):
+            return True
+        if worker is None:
+            worker = self._take()
+            if worker is None:
+                return False
+            worker.run = run
+            self._workers[run] = worker
+        worker.spec, worker.armed = spec, False
+        return self._send(worker, {"arm": spec})
+
+    def release(self, starts: list[Start]) -> None:
+        """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
+        batch: list[_Worker] = []
+        self.prepare(sum(1 for start in starts if start.run not in self._workers))
+        for start in starts:
+            if start.run in self._unstartable:
+                self._news.append(Ended(start.run, self._unstartable.pop(start.run)))
+                continue
+            if not self.arm(start.run, start.spec):
+                reason = self.problem or "its worker could not be reached"
+                self._workers.pop(start.run, None)
+                self._news.append(Lost(start.run, reason, certain_unstarted=True))
+                continue
+            worker = self._workers[start.run]
+            worker.limits = {"timeout": start.timeout, "timeout_of": start.timeout_of}
+            batch.append(worker)
+        if len(batch) == 1 or all(worker.armed for worker in batch):
+            self._go(batch)
+        else:
+            self._batches.append(_Batch(batch, boot_seconds() + ARM_PATIENCE))
+
+    def _go(self, batch: list[_Worker]) -> None:
+        for worker in batch:
+            if self._workers.get(worker.run) is worker:
+                worker.released = True
+                self._send(worker, {"release": worker.limits})
+
+    def _take(self) -> _Worker | None:
+        if not self._warm:
+            self._fork(1)
+        return self._warm.popleft() if self._warm else None
+
+    def stop(self, run: str, reason: str, grace: float) -> None:
+        """Ask a run's worker to end its tree. The run ends like any other, with outcome `stopped`."""
+        worker = self._workers.get(run)
+        if worker is not None:
+            self._send(worker, {"stop": {"reason": reason, "grace": grace}})
+
+    def withdraw(self, runs: list[str]) -> None:
+        """Forget runs that were armed ahead and are not to be started after all."""
+        for run in runs:
+            worker = self._workers.get(run)
+            if worker is not None and not worker.released:
+                del self._workers[run]
+                self._send(worker, {"withdraw": True})
+                self._forget(worker)
+
+    def armed_ahead(self) -> list[str]:
+        """Runs that are armed or being armed, and not released."""
+        return [run for run, worker in self._workers.items() if not worker.released]
+
+    def adopt(self, run: str, folder: Path) -> bool:
+        """Connect to the worker of a run that an earlier daemon started; False when it does not listen (yet)."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            folder_fd = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+            try:
+                sock.connect(f"/proc/self/fd/{folder_fd}/{record.CONTROL}")
+            finally:
+                os.close(folder_fd)
+        except OSError:
+            sock.close()
+            return False
+        sock.setblocking(False)
+        worker = _Worker(Channel(sock), run, {"folder": str(folder)}, armed=True, released=True)
+        self._workers[run] = worker
+        self._watch(worker)
+        return True
+
+    def _send(self, worker: _Worker, message: dict[str, Any]) -> bool:
+        try:
+            worker.channel.send(message)
+        except ChannelClosedError:
+            return True  # its end is read from the channel, with what it said before
+        except OSError as error:  # its buffer is full (it hangs), or no memfd can be made
+            self.problem = f"a worker cannot be reached: {error}"
+            return False
+        return True
+
+    # --- what workers say ---------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `poll` is to be called even if nothing arrives; seconds since boot."""
+        times = [batch.due for batch in self._batches] + [due for _, due in self._dead.values()]
+        return min(times, default=None)
+
+    def poll(self) -> list[Message]:
+        """Everything that workers have said since the last call. Never blocks."""
+        for fd, _ in self._epoll.poll(0):
+            if self._zygote is not None and fd == self._zygote.fileno():
+                self._hear_zygote()
+            elif fd in self._by_fd:
+                self._hear(self._by_fd[fd])
+        now = boot_seconds()
+        self._batches = [batch for batch in self._batches if not self._try_batch(batch, now)]
+        for run, (_, due) in list(self._dead.items()):
+            if now >= due:
+                del self._dead[run]
+                self._news.append(Lost(run, "its worker died"))
+        news, self._news = self._news, []
+        return news
+
+    def _try_batch(self, batch: _Batch, now: float) -> bool:
+        here = [worker for worker in batch.workers if self._workers.get(worker.run) is worker]
+        if all(worker.armed for worker in here):
+            self._go(here)
+            return True
+        if now < batch.due:
+            return False
+        self._go(here)  # the slow ones exec as soon as they have armed: the word waits for them in the channel
+        return True
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            while True:
+                message, fds = worker.channel.receive()
+                for fd in fds:
+                    os.close(fd)
+                self._heed(worker, message)
+        except BlockingIOError:
+            return
+        except ChannelClosedError:
+            self._worker_ended(worker)
+
+    def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:
+        if "armed" in message:
+            worker.armed, worker.pid = True, message["worker"]
+        elif "started" in message:
+            self._heed_started(worker, message["started"])
+        elif "hello" in message:
+            worker.pid = message["hello"]["worker"]
+            if message["hello"]["started"]["at"] is not None:
+                self._heed_started(worker, message["hello"]["started"])
+        elif "ended" in message:
+            self._workers.pop(worker.run, None)
+            if worker.released or message["ended"]["outcome"] != "not-started":
+                self._news.append(Ended(worker.run, message["ended"]))
+            else:
+                self._unarmable(worker, message["ended"])
+
+    def _heed_started(self, worker: _Worker, started: dict[str, Any]) -> None:
+        self._news.append(Started(worker.run, started["pid"], worker.pid, started["at"], started["argv"]))
+
+    def _unarmable(self, worker: _Worker, ended: dict[str, Any]) -> None:
+        """It could not be armed. If its start has been decided, that is its end; else it is found out at the start."""
+        if worker.limits:
+            self._news.append(Ended(worker.run, ended))
+        else:
+            self._unstartable[worker.run] = ended
+
+    def _worker_ended(self, worker: _Worker) -> None:
+        self._forget(worker)
+        with contextlib.suppress(ValueError):
+            self._warm.remove(worker)
+        if self._workers.get(worker.run) is not worker:
+            return
+        del self._workers[worker.run]
+        left = record.read_exit(Path(worker.spec["folder"])) if worker.spec else None
+        if left is not None:
+            self._news.append(Ended(worker.run, left))
+        elif not worker.released or _claim(worker):
+            self._news.append(Lost(worker.run, "its worker died before the start", certain_unstarted=True))
+        else:
+            self._dead[worker.run] = (worker.pid, boot_seconds() + GONE_PATIENCE)
+
+    def _hear_zygote(self) -> None:
+        assert self._zygote is not None  # noqa: S101 — it was readable
+        try:
+            while True:
+                message, _ = self._zygote.receive()
+                if "failed" in message:
+                    self.problem = f"no process can be made: {message['failed']}"
+                elif "gone" in message:
+                    self._heed_gone(message["gone"]["worker"], message["gone"]["killed"])
+        except BlockingIOError:
+            return
+        except ChannelClosedError:
+            self._zygote_died()
+
+    def _heed_gone(self, pid: int, killed: list[str]) -> None:
+        run = next((run for run, (worker, _) in self._dead.items() if worker == pid), None)
+        if run is not None:
+            del self._dead[run]
+            reason = "its worker died" + (f"; ended what it left: {', '.join(killed)}" if killed else "")
+            self._news.append(Lost(run, reason))
+
+    def _zygote_died(self) -> None:
+        """Start another; workers live on without it."""
+        if self._zygote is not None:
+            self._epoll.unregister(self._zygote.fileno())
+            self._zygote.close()
+            self._zygote = None
+        if self._process is not None:
+            self._process.wait()
+        self.start()
+
+    def close(self) -> None:
+        """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last."""
+        self.withdraw(self.armed_ahead())
+        for worker in [*self._warm, *self._workers.values()]:
+            self._forget(worker)
+        self._warm.clear()
+        self._workers.clear()
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+        self._epoll.close()
+
+
+def _claim(worker: _Worker) -> bool:
+    """Whether the run's folder was never made, so nothing was exec'ed for certain; it is made now, so nobody can."""
+    if worker.spec is None:
+        return False
+    folder = Path(worker.spec["folder"])
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError:
+        return False
+    return True

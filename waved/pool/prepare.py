@@ -1,0 +1,57 @@
+"""From a run's spec to what is exec'ed: prompt rendered, command line built. Runs in the worker, so that a template
+that takes for ever or a broken plug-in costs its own run and nobody else's.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from waved.agents.base import Deployment, Invocation
+from waved.agents.registry import find_program
+from waved.errors import WavedError
+from waved.plan import prompts
+from waved.pool import record
+from waved.pool.launch import NotStartedError
+
+
+def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
+    """Render the prompt (kept as `prompt.md`) and build the command line. Raises NotStartedError saying why not."""
+    try:
+        return _invocation(spec, folder)
+    except WavedError as error:
+        raise NotStartedError(f"{error.message}. {error.hint}" if error.hint else error.message) from None
+    except OSError as error:
+        raise NotStartedError(f"cannot write the run's files in {folder}: {error.strerror}") from None
+
+
+def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
+    context = spec["context"]
+    (folder / record.CONTEXT).write_text(json.dumps(context, indent=1, ensure_ascii=False), encoding="utf-8")
+    prompt = ""
+    if spec["prompt"] or spec["tasks"] or spec["instructions"]:
+        prompt = prompts.compose(
+            instructions=spec["instructions"],
+            prompt=spec["prompt"],
+            tasks=spec["tasks"],
+            context=context,
+            failure=spec["failure"],
+        )
+    prompt_path = folder / record.PROMPT
+    prompt_path.write_text(prompt, encoding="utf-8")
+    command = spec["command"]
+    if isinstance(command, list) and spec["purpose"] == "agent":
+        command = [prompts.render(word, {**context, "prompt": prompt}) for word in command]
+    deployment = Deployment(
+        command=command,
+        args=[prompts.render(word, {**context, "prompt": prompt}) for word in spec["args"]],
+        model=spec["model"],
+        prompt=prompt,
+        prompt_path=prompt_path,
+        workspace=Path(spec["workspace"]),
+        cwd=Path(spec["cwd"]),
+        folder=folder,
+        attempt=spec["attempt"],
+    )
+    return find_program(spec["program"]).invocation(deployment)

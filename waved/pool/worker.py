@@ -1,0 +1,392 @@
+"""A worker: the process that owns one run, from before its exec until nothing of it is alive.
+
+Forked by the zygote, single-threaded, small. What it does is driven by one poll loop over the daemon's channel, the
+run's output pipes and its own deadlines. It does not need the daemon: when the channel breaks after the release it
+goes on, and listens on `control.sock` in the run's folder for the next daemon.
+
+Messages from the daemon: `arm` {spec} (again to change it), `withdraw`, `release` {timeout, timeout_of}, `stop`
+{reason, grace}. To the daemon: `armed`, `started`, `ended` {record}, and `hello` after a reconnection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from waved.pool import record, tree
+from waved.pool.capture import Capture
+from waved.pool.channel import Channel, ChannelClosedError
+from waved.pool.launch import Launch, NotStartedError, resolve
+from waved.pool.linux import become_subreaper, boot_seconds, set_process_name
+from waved.pool.prepare import prepare
+
+TAIL_BYTES = 4096
+KILL_PASS = 0.02
+"""Seconds between two passes of killing."""
+LEFTOVER_TERM_GRACE = 1.0
+"""Seconds leftovers get between SIGTERM and SIGKILL."""
+
+
+def main(channel: Channel) -> None:
+    """Serve one run; returns when it is over. Called in the freshly forked worker."""
+    os.setsid()
+    become_subreaper()
+    set_process_name("waved-worker")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(ChannelClosedError):
+        Worker(channel).serve()
+
+
+class Worker:
+    """The state of one run as its worker sees it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel: Channel | None = channel
+        self.listener: socket.socket | None = None
+        self.spec: dict[str, Any] = {}
+        self.folder = Path()
+        self.lock = -1
+        self.capture: Capture | None = None
+        self.launch: Launch | None = None
+        self.argv: list[str] = []
+        self.released = False
+        self.started_at: float | None = None
+        self.pid = 0
+        self.status: int | None = None
+        self.ended_at = 0.0
+        self.deadline: float | None = None
+        self.limit_of = "agent"
+        self.kill_at: float | None = None
+        self.killing = False
+        self.ending: tuple[str, str] | None = None
+        """Why we end it: (outcome, reason), when we do."""
+        self.leftovers: dict[int, str] = {}
+        self.leftover_term_at: float | None = None
+        self.cpu = 0.0
+        self.rss = 0
+        self.wakeup = -1
+
+    # --- before the release -------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Wait for `arm`, then see the run through."""
+        assert self.channel is not None  # noqa: S101 — a new worker is connected
+        try:
+            while not self.released:
+                message, _ = self.channel.receive()
+                if "arm" in message:
+                    self._withdraw()
+                    self._claim(message["arm"])
+                    self._arm()
+                    self.channel.send({"armed": self.spec["run"], "worker": os.getpid()})
+                elif "release" in message:
+                    self._release(message["release"])
+                elif "withdraw" in message:
+                    self._withdraw()
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                    return
+                elif "stop" in message:
+                    self._withdraw()
+                    self._finish_unstarted("stopped", message["stop"]["reason"])
+                    return
+        except ChannelClosedError:
+            # The daemon ended before it said go: nothing was exec'ed, and this record says so for certain.
+            if self.spec:
+                self._withdraw()
+                self._finish_unstarted("withdrawn", "the daemon ended before the start")
+            return
+        except NotStartedError as error:
+            self._finish_unstarted("not-started", str(error))
+            return
+        except OSError as error:
+            self._finish_unstarted("not-started", f"cannot make the run's files: {error}")
+            return
+        self._loop()
+        self._finish()
+
+    def _claim(self, spec: dict[str, Any]) -> None:
+        """Make the run's folder and hold its lock. Who makes the folder owns the run: it is made once (invariant 2)."""
+        again = bool(self.spec)
+        self.spec = spec
+        if again:
+            return
+        self.folder = Path(spec["folder"])
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700)
+        self.lock = os.open(self.folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(self.lock, f"{os.getpid()}\n".encode())
+
+    def _arm(self) -> None:
+        """Do everything that can be done before the start."""
+        spec = self.spec
+        self.capture = Capture(self.folder, spec["clock_offset"])
+        invocation = prepare(spec, self.folder)
+        self.argv = invocation.argv
+        env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
+        record.write_spec(self.folder, spec, self.argv)
+        path = resolve(self.argv, spec["cwd"], env)
+        os.chdir(spec["cwd"])
+        stdin = self._stdin(invocation.stdin)
+        self.launch = Launch(path, self.argv, env, stdin, self.capture.stdout, self.capture.stderr)
+        if self.wakeup < 0:
+            self._watch_children()
+
+    def _stdin(self, data: bytes | None) -> int:
+        if data is None:
+            return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        path = self.folder / "stdin"
+        path.write_bytes(data)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _watch_children(self) -> None:
+        """Make SIGCHLD wake the poll loop."""
+        self.wakeup, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+
+    def _release(self, limits: dict[str, Any]) -> None:
+        """Start the program. Raises NotStartedError."""
+        if self.launch is None:
+            return
+        self.pid = self.launch.start()
+        self.started_at = self._clock()
+        self.launch = None
+        self.released = True
+        self.limit_of = limits["timeout_of"]
+        if limits["timeout"] is not None:
+            self.deadline = boot_seconds() + limits["timeout"]
+        self._tell({"started": self._started()})
+
+    def _started(self) -> dict[str, Any]:
+        return {"run": self.spec["run"], "pid": self.pid, "at": self.started_at, "argv": self.argv}
+
+    def _withdraw(self) -> None:
+        """Nothing was started, and nothing will be; the run's files are closed."""
+        if self.launch is not None:
+            self.launch.close()
+            self.launch = None
+        if self.capture is not None:
+            self.capture.close()
+            self.capture = None
+
+    # --- while it runs ------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        """Until nothing of the run is alive and all it printed is kept."""
+        assert self.capture is not None  # noqa: S101 — armed before released
+        poller = select.poll()
+        watched: set[int] = set()
+        while True:
+            wanted = {self.wakeup, *self.capture.streams}
+            if self.channel is not None:
+                wanted.add(self.channel.fileno())
+            if self.listener is not None:
+                wanted.add(self.listener.fileno())
+            for fd in watched - wanted:
+                poller.unregister(fd)
+            for fd in wanted - watched:
+                poller.register(fd, select.POLLIN)
+            watched = wanted
+            ready = [fd for fd, _ in poller.poll(self._patience())]
+            for fd in ready:
+                if fd in self.capture.streams:
+                    if not self.capture.pump(fd):
+                        watched.discard(fd)
+                        poller.unregister(fd)
+                elif fd == self.wakeup:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self.wakeup, 4096)
+                elif self.channel is not None and fd == self.channel.fileno():
+                    self._listen_to_daemon()
+                elif self.listener is not None and fd == self.listener.fileno():
+                    self._accept()
+            if self._over():
+                return
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is due; None: nothing is."""
+        now = boot_seconds()
+        if self.killing:
+            return KILL_PASS * 1000
+        times = [at for at in (self.deadline, self.kill_at, self.leftover_term_at) if at is not None]
+        if not times:
+            return None
+        return max(0.0, min(times) - now) * 1000 + 0.5
+
+    def _over(self) -> bool:
+        """Collect what ended, act on what is due; True when nothing is left."""
+        nothing_left = False
+        try:
+            for pid, status, cpu, rss in tree.reap():
+                self.cpu += cpu
+                self.rss = max(self.rss, rss)
+                if pid == self.pid:
+                    self.status = status
+                    self.ended_at = self._clock()
+                    self._main_ended()
+            nothing_left = tree.no_children()
+        except ChildProcessError:
+            nothing_left = True
+        if nothing_left:
+            return True
+        now = boot_seconds()
+        if self.deadline is not None and now >= self.deadline and self.status is None:
+            self.deadline = None
+            self._end("timed-out", f"{self.limit_of} time limit", self.spec["stop_grace"])
+        if self.leftover_term_at is not None and now >= self.leftover_term_at:
+            self.leftover_term_at = None
+            self._name_leftovers()
+            tree.terminate(os.getpid())
+            self.kill_at = min(self.kill_at or now + LEFTOVER_TERM_GRACE, now + LEFTOVER_TERM_GRACE)
+        if self.kill_at is not None and now >= self.kill_at:
+            self.kill_at = None
+            self.killing = True
+            self._name_leftovers()
+        if self.killing:
+            tree.kill(os.getpid())
+        return False
+
+    def _main_ended(self) -> None:
+        """The agent's main process is gone; what it left behind gets a short grace."""
+        self.deadline = None
+        grace = self.spec["leftover_grace"]
+        now = boot_seconds()
+        if self.ending is None:
+            self.leftover_term_at = now + grace
+        elif self.kill_at is not None:
+            self.kill_at = min(self.kill_at, now + grace)
+
+    def _name_leftovers(self) -> None:
+        if self.status is not None:
+            for process in tree.descendants(os.getpid()):
+                self.leftovers.setdefault(process.pid, f"{process.pid} {process.name}")
+
+    def _end(self, outcome: str, reason: str, grace: float) -> None:
+        """Ask the tree to end; it is killed when the grace is over. A second call can only shorten the grace."""
+        kill_at = boot_seconds() + grace
+        if self.ending is None:
+            self.ending = (outcome, reason)
+            tree.terminate(os.getpid())
+        self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)
+        self.leftover_term_at = None
+
+    # --- the daemon ---------------------------------------------------------------------------------------------
+
+    def _listen_to_daemon(self) -> None:
+        assert self.channel is not None  # noqa: S101 — it was readable
+        try:
+            message, fds = self.channel.receive()
+        except ChannelClosedError:
+            self._daemon_gone()
+            return
+        for fd in fds:
+            os.close(fd)
+        if "stop" in message and self.status is None:
+            self._end("stopped", message["stop"]["reason"], message["stop"]["grace"])
+
+    def _daemon_gone(self) -> None:
+        """Listen for the next daemon. The path may be longer than a socket address: bind through the folder's fd."""
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+        folder = os.open(self.folder, os.O_PATH | os.O_CLOEXEC)
+        try:
+            path = f"/proc/self/fd/{folder}/{record.CONTROL}"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108
+            self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.listener.bind(path)
+            self.listener.listen(1)
+        except OSError:
+            # Without it the next daemon waits for our exit record; the run itself goes on.
+            self.listener = None
+        finally:
+            os.close(folder)
+
+    def _accept(self) -> None:
+        assert self.listener is not None  # noqa: S101 — it was readable
+        sock, _ = self.listener.accept()
+        self.listener.close()
+        self.listener = None
+        with contextlib.suppress(OSError):
+            os.unlink(self.folder / record.CONTROL)  # noqa: PTH108
+        self.channel = Channel(sock)
+        self._tell({"hello": {"run": self.spec["run"], "worker": os.getpid(), "started": self._started()}})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self.channel is None:
+            return
+        try:
+            self.channel.send(message)
+        except ChannelClosedError:
+            self._daemon_gone()
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def _clock(self) -> float:
+        """Seconds on waved's clock."""
+        offset: float = self.spec["clock_offset"]
+        return boot_seconds() + offset
+
+    def _finish_unstarted(self, outcome: str, reason: str) -> None:
+        self.ending = (outcome, reason)
+        self.ended_at = self._clock()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Keep what is left in the pipes, write the exit record, and only then say so."""
+        if self.capture is not None:
+            self.capture.drain()
+        ended = self._record()
+        while True:
+            try:
+                record.write_exit(self.folder, ended)
+                break
+            except OSError as error:
+                # The daemon can still journal it; without a daemon, wait for space rather than lose the truth.
+                ended["record_problem"] = f"{error.strerror}"
+                if self.channel is not None or not self.folder.exists():
+                    break
+                time.sleep(1.0)
+        self._tell({"ended": ended})
+
+    def _record(self) -> dict[str, Any]:
+        outcome, reason = self.ending or ("exited", "")
+        code = number = None
+        if self.status is not None:
+            if os.WIFSIGNALED(self.status):
+                number = os.WTERMSIG(self.status)
+                if self.ending is None:
+                    outcome, reason = "signalled", f"ended by {signal.Signals(number).name}"
+            else:
+                code = os.WEXITSTATUS(self.status)
+                if self.ending is None and code:
+                    reason = f"exited with status {code}"
+        capture = self.capture
+        failed = outcome not in ("exited",) or code != 0
+        return {
+            "run": self.spec["run"],
+            "outcome": outcome,
+            "exit_code": code,
+            "signal": number,
+            "reason": reason,
+            "pid": self.pid or None,
+            "started": self.started_at,
+            "ended": self.ended_at,
+            "output_bytes": capture.written if capture else 0,
+            "dropped_bytes": capture.dropped if capture else 0,
+            "tail": capture.tail(self.folder, TAIL_BYTES) if capture and failed else "",
+            "leftovers": list(self.leftovers.values()),
+            "cpu_seconds": round(self.cpu, 6),
+            "max_rss": self.rss or None,
+        }

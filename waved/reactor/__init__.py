@@ -1,0 +1,1 @@
+"""The reactor: inbox → journal → fold → decide → effects. The main thread; it alone owns state."""

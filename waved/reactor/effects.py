@@ -1,0 +1,246 @@
+"""What is done about the events that were journalled: the only place where a decision reaches the outside (DESIGN.md).
+
+Called after the commit, with the events of one turn. Runs that start in the same turn start at the same instant.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from waved.config import Locations
+from waved.domain import events as ev
+from waved.domain.state import Session
+from waved.gates.checklist import ChecklistRequest, run_checklist
+from waved.gates.junit import judge, read_junit
+from waved.gates.outputs import check_outputs
+from waved.pool.pool import Pool, Start
+from waved.reactor.clock import Clock
+from waved.reactor.inbox import Helpers
+from waved.reactor.sessions import Sessions
+from waved.reactor.specs import run_folder, spec_of
+
+WARM_RESERVE = 8
+"""Warm workers kept while sessions run, so that a dependent never waits for a fork."""
+
+
+class Effects:
+    """Turns intents into work for the pool and the helper threads."""
+
+    def __init__(
+        self,
+        locations: Locations,
+        sessions: Sessions,
+        pool: Pool,
+        helpers: Helpers,
+        clock: Clock,
+        on_defect: Callable[[str, BaseException], None],
+    ) -> None:
+        self._locations = locations
+        self._sessions = sessions
+        self._pool = pool
+        self._helpers = helpers
+        self._clock = clock
+        self._on_defect = on_defect
+
+    def perform(self, events: Sequence[ev.Event]) -> None:
+        """Act on what was just journalled."""
+        starts: list[Start] = []
+        for event in events:
+            session = self._sessions.live.get(event.session)
+            match event:
+                case ev.SessionSubmitted() if session is not None:
+                    self._begin(session)
+                case ev.RunStarting() if session is not None and event.run in session.active:
+                    starts.append(self._start(session, event))
+                case ev.RunStopping() if session is not None:
+                    self._stop(session, event)
+                case ev.CheckStarted() if session is not None:
+                    self._look_at_outputs(session, event)
+                case ev.RunEnded() if session is not None:
+                    self._read_reports(session, event)
+                case ev.GateStarted() if session is not None and not event.assignment:
+                    self._arm_wave(session, session.wave + 1)
+                case ev.SessionEnded():
+                    self._end(event)
+        if starts:
+            self._pool.release(starts)
+
+    def replenish(self) -> None:
+        """Keep some warm workers for what may start next; called when a turn's urgent work is done."""
+        wanted = sum(
+            min(WARM_RESERVE, wave.unended)
+            for session in self._sessions.live.values()
+            if session.phase == "running" and (wave := session.current) is not None
+        )
+        if wanted and self._pool.warm < min(wanted, WARM_RESERVE):
+            self._pool.prepare(min(wanted, WARM_RESERVE))
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    def _folder(self, session: Session) -> Path:
+        return self._locations.session(session.id)
+
+    def _spec(self, session: Session, event: ev.RunStarting) -> dict[str, Any]:
+        folder = self._folder(session)
+        environment = self._sessions.environment(session.id, folder)
+        return spec_of(session, event, environment, folder, self._clock.offset)
+
+    def _start(self, session: Session, event: ev.RunStarting) -> Start:
+        return Start(event.run, self._spec(session, event), event.timeout, event.timeout_of)
+
+    def _stop(self, session: Session, event: ev.RunStopping) -> None:
+        run = session.runs.get(event.run)
+        if run is None:
+            return
+        node = session.nodes.get(run.assignment)
+        grace = (node.agent.stop_grace if node is not None else None) or session.plan.session.stop_grace
+        self._pool.stop(event.run, event.reason, grace)
+
+    def _arm_wave(self, session: Session, index: int) -> None:
+        """Make the first runs of a wave ready before its start is decided. Only a forecast: nothing is exec'ed."""
+        if index >= len(session.waves):
+            return
+        wave = session.waves[index]
+        here = set(wave.keys)
+        first = [key for key in wave.keys if not here.intersection(session.nodes[key].requires)]
+        sequential = not (session.plan.session.parallel and wave.plan.parallel)
+        limit = 1 if sequential else session.plan.session.max_parallel or len(first)
+        chosen = first[:limit]
+        self._pool.prepare(len(chosen) - len(self._pool.armed_ahead()))
+        for key in chosen:
+            node = session.nodes[key]
+            forecast = ev.RunStarting(
+                session.id,
+                run=f"{session.id}/{key}#{node.attempt + 1}",
+                wave=wave.plan.name,
+                agent=node.agent.name,
+                assignment=key,
+                attempt=node.attempt + 1,
+                tasks=[task.name for task in node.tasks],
+                failure=node.failure,
+            )
+            self._pool.arm(forecast.run, self._spec(session, forecast))
+
+    # --- sessions -----------------------------------------------------------------------------------------------
+
+    def _begin(self, session: Session) -> None:
+        self.run_checklist(session)
+        self._arm_wave(session, 0)
+
+    def run_checklist(self, session: Session) -> None:
+        """Look at the checklist's items on a helper thread; each is reported as soon as it is known (C1)."""
+        others = [(other.id, other.workspace) for other in self._sessions.live.values() if other.id != session.id]
+        environment = self._sessions.environment(session.id, self._folder(session))
+        shared = {**environment.get("base", {}), **environment.get("session", {})}
+        own = environment.get("agents", {})
+        agents = [agent.name for wave in session.plan.waves for agent in wave.agents]
+        request = ChecklistRequest(
+            plan=session.plan,
+            workspace=Path(session.workspace),
+            state=self._locations.state,
+            environments={"": shared, **{name: {**shared, **own.get(name, {})} for name in agents}},
+            active=others,
+        )
+
+        def job() -> None:
+            ok = True
+            for item in run_checklist(request):
+                waived = item.item in session.waived
+                ok = ok and (item.ok or waived)
+                self._helpers.inbox.put(
+                    ev.ChecklistItemChecked(session.id, item.item, item.ok, item.detail, item.hint, waived)
+                )
+            self._helpers.inbox.put(ev.ChecklistEnded(session.id, ok))
+
+        def failed(error: BaseException) -> None:
+            self._on_defect("checklist", error)
+            detail = f"the checklist itself failed: {type(error).__name__}: {error}"
+            self._helpers.inbox.put(ev.ChecklistItemChecked(session.id, "checklist", ok=False, detail=detail))
+            self._helpers.inbox.put(ev.ChecklistEnded(session.id, ok=False))
+
+        self._helpers.run(job, failed)
+
+    def _end(self, event: ev.SessionEnded) -> None:
+        prefix = f"{event.session}/"
+        self._pool.withdraw([run for run in self._pool.armed_ahead() if run.startswith(prefix)])
+        if event.outcome == "succeeded":
+            self._sessions.drop_environment(event.session, self._locations.session(event.session))
+
+    # --- checks -------------------------------------------------------------------------------------------------
+
+    def _report_check(self, event: ev.CheckEnded) -> None:
+        self._helpers.inbox.put(event)
+
+    def _check_defect(self, event: ev.CheckEnded, error: BaseException) -> None:
+        self._on_defect("check", error)
+        event.ok = False
+        event.detail = f"the check itself failed: {type(error).__name__}: {error}"
+        self._report_check(event)
+
+    def _look_at_outputs(self, session: Session, event: ev.CheckStarted) -> None:
+        check = session.gates[event.gate].checks[event.index]
+        verdict = ev.CheckEnded(session.id, event.gate, event.index, ok=False, name=check.name)
+
+        def job() -> None:
+            results = check_outputs(Path(session.workspace), check.outputs)
+            verdict.ok = all(result.ok for result in results)
+            verdict.detail = "\n".join(
+                f"{result.path}: {result.detail}" for result in results if verdict.ok or not result.ok
+            )
+            self._report_check(verdict)
+
+        self._helpers.run(job, partial(self._check_defect, verdict))
+
+    def _read_reports(self, session: Session, event: ev.RunEnded) -> None:
+        """A command that writes JUnit XML has ended by itself: its verdict takes the tests into account (G2)."""
+        run = session.runs[event.run]
+        gate = session.gates.get(run.gate)
+        if gate is None or event.outcome != "exited":
+            return
+        check = gate.checks[run.index]
+        command = check.command
+        if command is None or command.junit is None:
+            return
+        pattern = command.junit
+        verdict = ev.CheckEnded(session.id, gate.id, run.index, ok=False, name=check.name)
+        # File times are the system clock's; waved's own clock may differ from it after a clock change.
+        since = time.time() - (self._clock.now() - (run.started or run.decided))
+
+        def job() -> None:
+            result = read_junit(Path(session.workspace), pattern, since)
+            verdict.ok, verdict.detail = judge(event.exit_code, result, command.min_pass_rate)
+            if result.total:
+                verdict.tests = {
+                    "total": result.total,
+                    "passed": result.passed,
+                    "failed": result.failed,
+                    "skipped": result.skipped,
+                }
+            if not verdict.ok and event.tail:
+                verdict.detail = f"{verdict.detail}\n{event.tail}"
+            self._report_check(verdict)
+
+        self._helpers.run(job, partial(self._check_defect, verdict))
+
+    def redo(self, session: Session) -> None:
+        """After a restart: what was intended before it and whose result cannot have arrived (recovery)."""
+        if session.phase == "checking" and session.checklist_ok is None:
+            self.run_checklist(session)
+        for gate in session.gates.values():
+            if gate.next >= len(gate.checks) or gate.checks[gate.next].state != "running":
+                continue
+            check = gate.checks[gate.next]
+            run = session.runs.get(check.run)
+            if check.command is None:
+                self._look_at_outputs(session, ev.CheckStarted(session.id, gate.id, gate.next))
+            elif run is not None and run.state == "ended":
+                ended = ev.RunEnded(session.id, run.id, run.outcome, run.exit_code, tail=run.tail)
+                self._read_reports(session, ended)
+
+    def folder_of(self, run_id: str) -> Path:
+        """The folder of a run."""
+        return run_folder(self._locations.session(run_id.partition("/")[0]), run_id)

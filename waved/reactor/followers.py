@@ -1,0 +1,99 @@
+"""Clients that wait for events: a long poll each, answered as soon as there is something after what they have seen.
+
+Recent events are kept in memory, so that following costs no disk; older ones come from the journal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from waved.domain.events import Event
+from waved.journal.store import Journal, Row
+from waved.reactor.sessions import describe
+
+RECENT = 10_000
+MAX_WAITING = 1_000
+"""Clients that may wait at once; one more is answered at once, with nothing."""
+
+Answer = Callable[[dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class _Follower:
+    session: str
+    after: int
+    limit: int
+    due: float
+    answer: Answer
+
+
+class Followers:
+    """All waiting clients, and the recent events."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._recent: deque[Event] = deque(maxlen=RECENT)
+        self._first_recent = journal.last_seq + 1
+        self._waiting: list[_Follower] = []
+
+    def ask(self, session: str, after: int, limit: int, due: float | None, answer: Answer) -> None:
+        """Answer now if there is something after `after`, else when there is, or at `due` (waved's clock)."""
+        result = self._read(session, after, limit)
+        if result["events"] or due is None or len(self._waiting) >= MAX_WAITING:
+            answer(result)
+        else:
+            self._waiting.append(_Follower(session, after, limit, due, answer))
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Events were journalled: remember them, and answer who waited for them."""
+        if not events:
+            return
+        for event in events:
+            if len(self._recent) == RECENT:
+                self._first_recent = self._recent[1].seq
+            self._recent.append(event)
+        if not self._waiting:
+            return
+        touched = {event.session for event in events}
+        still: list[_Follower] = []
+        for follower in self._waiting:
+            if not follower.session or follower.session in touched:
+                follower.answer(self._read(follower.session, follower.after, follower.limit))
+            else:
+                still.append(follower)
+        self._waiting = still
+
+    def expire(self, now: float) -> None:
+        """Answer those who have waited long enough."""
+        if self._waiting and min(follower.due for follower in self._waiting) <= now:
+            late = [follower for follower in self._waiting if follower.due <= now]
+            self._waiting = [follower for follower in self._waiting if follower.due > now]
+            for follower in late:
+                follower.answer(self._read(follower.session, follower.after, follower.limit))
+
+    def next_deadline(self) -> float | None:
+        """When `expire` is due; None: nobody waits."""
+        return min((follower.due for follower in self._waiting), default=None)
+
+    def _read(self, session: str, after: int, limit: int) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+        if after + 1 >= self._first_recent:
+            for event in reversed(self._recent):
+                if event.seq <= after:
+                    break
+                if not session or event.session == session:
+                    found.append(describe(event))
+            found.reverse()
+        else:
+            found = [_describe_row(row) for row in self._journal.read(after=after, session=session, limit=limit + 1)]
+        more = len(found) > limit
+        found = found[:limit]
+        last = found[-1]["seq"] if found else (after if session else max(after, self._journal.last_seq))
+        return {"events": found, "last": last, "more": more}
+
+
+def _describe_row(row: Row) -> dict[str, Any]:
+    return {"seq": row.seq, "time": row.time, "session": row.session, "kind": row.kind, "data": row.fields()}

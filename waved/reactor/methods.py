@@ -1,0 +1,228 @@
+"""What clients may call (docs/architecture.md, "Wire"): one function a method, by name in `METHODS`.
+
+A method returns its reply, or None when it answers later through `asked`. It changes nothing itself: it hands events
+to the reactor, which journals them before the reply is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waved.domain import events as ev
+from waved.domain import requests
+from waved.domain.view import state_of, summary, view
+from waved.errors import BadRequestError, ConflictError, NotFoundError, ResourceError
+from waved.ipc import wire
+from waved.ipc.server import Asked
+from waved.plan.load import plan_from_json
+from waved.plan.models import Plan
+from waved.reactor.logs import MAX_READ, read_output
+from waved.reactor.params import Params
+from waved.reactor.specs import Environment
+from waved.version import __version__
+
+if TYPE_CHECKING:
+    from waved.reactor.reactor import Reactor
+
+MAX_WAIT = 60.0
+MAX_SESSIONS = 200
+"""Sessions that may go on at once."""
+Reply = dict[str, Any] | None
+Method = Callable[["Reactor", Params, Asked], Reply]
+
+
+def daemon_status(reactor: Reactor, _params: Params, _asked: Asked) -> Reply:
+    """Version, load, and what is wrong."""
+    live = reactor.sessions.live.values()
+    held = sum(1 for session in live if state_of(session) == "held")
+    return {
+        "version": __version__,
+        "protocol": wire.PROTOCOL,
+        "pid": os.getpid(),
+        "started": reactor.started,
+        "state_dir": str(reactor.locations.state),
+        "sessions": {
+            "running": len(live) - held,
+            "held": held,
+            "ended": reactor.sessions.total - len(live) - len(reactor.sessions.unreadable),
+        },
+        "runs": sum(len(session.active) for session in live),
+        "workers": {"busy": reactor.pool.busy, "warm": reactor.pool.warm},
+        "last_seq": reactor.journal.last_seq,
+        "problems": reactor.problems(),
+    }
+
+
+def daemon_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """End the daemon: refuse while sessions go on, stop them first, or leave their agents running."""
+    mode = params.text("sessions", "refuse")
+    params.finish()
+    if mode not in ("refuse", "stop", "detach"):
+        raise BadRequestError(f"daemon.stop: `sessions` is {mode!r}; refuse, stop or detach is expected")
+    if mode == "refuse" and reactor.sessions.live:
+        raise ConflictError(
+            f"{len(reactor.sessions.live)} session(s) go on: {', '.join(list(reactor.sessions.live)[:5])}",
+            "`--sessions stop` ends them first, `--sessions detach` leaves their agents running",
+        )
+    reactor.shut_down(mode, "asked by a client")
+    return {}
+
+
+def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """Accept a plan: the checklist begins at once."""
+    given = params.table("plan")
+    source = params.text("source", "")
+    plan_path = params.text("plan_path", "")
+    workspace = params.text("workspace")
+    environment = _environment(params.table("environment", {}))
+    waived = params.texts("waive")
+    submitted_by = params.text("submitted_by", "")
+    params.finish()
+    plan = plan_from_json(given)
+    if not os.path.isabs(workspace):  # noqa: PTH117 — a text from outside, not yet a path
+        raise BadRequestError(f"session.submit: `workspace` must be an absolute path, not {workspace!r}")
+    reactor.require_journal()
+    if len(reactor.sessions.live) >= MAX_SESSIONS:
+        raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
+    session_id = reactor.sessions.new_id(plan.session.name)
+    folder = reactor.locations.session(session_id)
+    try:
+        reactor.sessions.keep_environment(session_id, environment, folder)
+        (folder / "plan.toml").write_text(source, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {folder}: {error.strerror}", "free some space, or mend its rights") from None
+    after = reactor.journal.last_seq
+    submitted = ev.SessionSubmitted(
+        session_id,
+        plan=_without_values(plan),
+        workspace=os.path.realpath(workspace),
+        plan_path=plan_path,
+        submitted_by=submitted_by,
+        waived=waived,
+    )
+    reactor.submit(submitted)
+    return {"session": session_id, "after": after}
+
+
+def _environment(given: dict[str, Any]) -> Environment:
+    """Check the shape: names to texts, by base, session, and agent."""
+    agents = given.get("agents", {})
+    tables = [given.get("base", {}), given.get("session", {})]
+    if isinstance(agents, dict):
+        tables += list(agents.values())
+    right = set(given) <= {"base", "session", "agents"} and isinstance(agents, dict)
+    if not right or not all(
+        isinstance(table, dict) and all(isinstance(text, str) for pair in table.items() for text in pair)
+        for table in tables
+    ):
+        raise BadRequestError("session.submit: `environment` must be {base, session, agents} of names and texts")
+    return given
+
+
+def _without_values(plan: Plan) -> dict[str, Any]:
+    """The plan for the journal: of `env.set` only the names are kept, whatever the client sent."""
+    dumped: dict[str, Any] = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    tables = [dumped["session"], *(agent for wave in dumped["wave"] for agent in wave["agent"])]
+    for table in tables:
+        values = table.get("env", {}).get("set")
+        if values:
+            table["env"]["set"] = dict.fromkeys(values, "")
+    return dumped
+
+
+def session_list(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """Summaries, newest first."""
+    limit = params.integer("limit", 50, 1, 1000)
+    state = params.text("state", "")
+    params.finish()
+    found = [summary(session) for session in reactor.sessions.newest(limit)]
+    return {"sessions": [item for item in found if state in ("", item["state"])]}
+
+
+def session_status(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """The whole view of one session."""
+    wanted = params.text("session", "")
+    params.finish()
+    return view(reactor.sessions.get(wanted), reactor.clock.now())
+
+
+def session_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """End a session, or one agent of it."""
+    wanted = params.text("session", "")
+    agent = params.text("agent", "")
+    reason = params.text("reason", "")
+    params.finish()
+    session = reactor.sessions.get(wanted)
+    reactor.record(requests.stop(session, agent, reason, "a client"))
+    return {}
+
+
+def session_retry(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """Run again what did not succeed."""
+    wanted = params.text("session", "")
+    agents = params.texts("agents")
+    params.finish()
+    session = reactor.sessions.get(wanted)
+    reactor.require_journal()
+    found = requests.retry(session, agents, "a client")
+    reactor.reopen(session)
+    reactor.record(found)
+    return {
+        "assignments": [key for event in found if isinstance(event, ev.SessionRetried) for key in event.assignments]
+    }
+
+
+def session_resume(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+    """Let a held session go on."""
+    wanted = params.text("session", "")
+    params.finish()
+    reactor.record(requests.resume(reactor.sessions.get(wanted), "a client"))
+    return {}
+
+
+def events_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """Events after a sequence number; waits for one when there is none."""
+    wanted = params.text("session", "")
+    after = params.integer("after", 0, 0, 2**62)
+    limit = params.integer("limit", 500, 1, 5000)
+    wait = params.seconds("wait", 0.0, MAX_WAIT)
+    params.finish()
+    session_id = reactor.sessions.resolve(wanted) if wanted else ""
+    due = reactor.clock.now() + wait if wait > 0 else None
+    reactor.followers.ask(session_id, after, limit, due, lambda result: reactor.server.answer(asked, result))
+    return None
+
+
+def logs_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """A piece of a run's output."""
+    wanted = params.text("session", "")
+    run_id = params.text("run")
+    offset = params.integer("offset", 0, -(2**62), 2**62)
+    limit = params.integer("limit", 262_144, 0, MAX_READ)
+    index = params.flag("index", default=False)
+    params.finish()
+    session = reactor.sessions.get(wanted)
+    run = session.runs.get(run_id)
+    if run is None:
+        raise NotFoundError(f"no run {run_id!r} in session {session.id}", "`wavectl status` shows the runs")
+    folder: Path = reactor.effects.folder_of(run_id)
+    ended = run.state == "ended"
+    reactor.answer_later(asked, lambda: read_output(folder, offset, limit, index=index, ended=ended))
+    return None
+
+
+METHODS: dict[str, Method] = {
+    "daemon.status": daemon_status,
+    "daemon.stop": daemon_stop,
+    "session.submit": session_submit,
+    "session.list": session_list,
+    "session.status": session_status,
+    "session.stop": session_stop,
+    "session.retry": session_retry,
+    "session.resume": session_resume,
+    "events.read": events_read,
+    "logs.read": logs_read,
+}

@@ -1,0 +1,347 @@
+"""The reactor's turn: take what arrived → facts → fold → decide → journal → effects → replies.
+
+Nothing is acted upon, and no client is told, before the journal has it (invariant 1). When the journal cannot be
+written (disk full), events wait in memory, in order; nothing new is accepted and nothing is acted upon until it can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+import zmq
+
+from waved.config import Locations
+from waved.domain import events as ev
+from waved.domain.decide import decide, next_deadline
+from waved.domain.fold import admissible, fold
+from waved.domain.state import Session
+from waved.errors import BadRequestError, InternalError, ResourceError, WavedError
+from waved.ipc.server import Asked, Server
+from waved.journal.store import Journal
+from waved.pool import pool as pool_room
+from waved.pool.linux import boot_seconds
+from waved.reactor import recovery
+from waved.reactor.clock import Clock
+from waved.reactor.effects import Effects
+from waved.reactor.followers import Followers
+from waved.reactor.inbox import Helpers, Inbox
+from waved.reactor.methods import METHODS
+from waved.reactor.params import Params
+from waved.reactor.sessions import Sessions
+
+JOURNAL_RETRY = 1.0
+"""Seconds between two tries to write the journal after it failed."""
+ADOPT_RETRY = 0.02
+"""Seconds between two tries to reach the worker of an earlier daemon's run."""
+
+log = structlog.get_logger("waved")
+
+
+class Reactor:
+    """All state of a daemon, in its main thread."""
+
+    def __init__(self, locations: Locations, journal: Journal, server: Server, pool: pool_room.Pool) -> None:
+        self.locations = locations
+        self.journal = journal
+        self.server = server
+        self.pool = pool
+        self.clock = Clock(journal)
+        self.inbox = Inbox()
+        self.helpers = Helpers(self.inbox)
+        self.sessions = Sessions(journal)
+        self.followers = Followers(journal)
+        self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
+        self.started = self.clock.now()
+        self.idle_exit: float | None = None
+        """End after this many seconds without a session or a request; None: never."""
+        self._last_use = self.started
+        self._batch: list[ev.Event] = []
+        """Events folded in this turn and not yet journalled."""
+        self._replies: list[Callable[[], None]] = []
+        self._journal_problem = ""
+        self._journal_retry = 0.0
+        self._orphans: dict[str, str] = {}
+        """Runs of an earlier daemon whose worker lives and is not connected yet: session by run."""
+        self._orphans_due = 0.0
+        self._stopping = ""
+        self._stop_reason = ""
+        self._done = False
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Recover, then serve until told to stop."""
+        poller = zmq.Poller()
+        poller.register(self.server.socket, zmq.POLLIN)
+        poller.register(self.inbox.fileno(), zmq.POLLIN)
+        poller.register(self.pool.fileno(), zmq.POLLIN)
+        self._recover()
+        on_ready()
+        while not self._done:
+            poller.poll(self._patience())
+            self.turn()
+
+    def turn(self) -> None:
+        """One turn. A defect in one session's handling must not cost the others: it is logged, and the turn goes on."""
+        now = self.clock.now()
+        for message in self.pool.poll():
+            self._guarded(self._hear_pool, message)
+        for news in self.inbox.take():
+            if callable(news):
+                news()
+            else:
+                self._guarded(self._fact, news)
+        for asked in self.server.receive():
+            self._last_use = now
+            self._call(asked)
+        self._try_adopt()
+        for session in list(self.sessions.live.values()):
+            due = next_deadline(session)
+            if due is not None and due <= now:
+                self._guarded(self._follow, session)
+        self._commit()
+        self.followers.expire(now)
+        self.effects.replenish()
+        self._look_whether_done()
+
+    def _patience(self) -> int | None:
+        """Milliseconds until something is due; None: nothing is (invariant 10: at rest no wake-ups)."""
+        now = self.clock.now()
+        times = [due for session in self.sessions.live.values() if (due := next_deadline(session)) is not None]
+        times += [due for due in (self.followers.next_deadline(),) if due is not None]
+        pool_due = self.pool.next_deadline()
+        if pool_due is not None:
+            times.append(now + pool_due - boot_seconds())
+        if self._journal_problem:
+            times.append(self._journal_retry)
+        if self._orphans:
+            times.append(self._orphans_due)
+        if self.idle_exit is not None and not self.sessions.live:
+            times.append(self._last_use + self.idle_exit)
+        if not times:
+            return None
+        return math.ceil(max(0.0, min(times) - now) * 1000)
+
+    def _guarded(self, action: Callable[[Any], None], argument: Any) -> None:  # noqa: ANN401 — passes it on
+        try:
+            action(argument)
+        except Exception as error:  # noqa: BLE001 — invariant 9: a defect is logged, never the daemon's end
+            self._defect(getattr(action, "__name__", "turn"), error)
+
+    def _defect(self, where: str, error: BaseException) -> None:
+        log.error("defect", where=where, exc_info=error)
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    def submit(self, event: ev.SessionSubmitted) -> None:
+        """Begin a session."""
+        self._number(event)
+        session = self.sessions.add(event)
+        self._batch.append(event)
+        self._follow(session)
+
+    def reopen(self, session: Session) -> None:
+        """A session that ended is live again."""
+        self.sessions.reopen(session)
+
+    def record(self, events: Sequence[ev.Event]) -> None:
+        """Fold events of one live session, and whatever follows from them."""
+        session = None
+        for event in events:
+            session = self.sessions.live.get(event.session)
+            if session is None:
+                log.warning("event-for-ended-session", kind=event.kind, session=event.session)
+                return
+            self._apply(session, event)
+        if session is not None:
+            self._follow(session)
+
+    def note(self, event: ev.Event) -> None:
+        """Journal an event that concerns no session."""
+        self._number(event)
+        self._batch.append(event)
+        self._commit()
+
+    def _fact(self, event: ev.Event) -> None:
+        """Something was observed: recorded unless it says nothing new."""
+        session = self.sessions.live.get(event.session)
+        if session is not None and admissible(session, event):
+            self.record([event])
+
+    def _number(self, event: ev.Event) -> None:
+        event.seq = (self._batch[-1].seq if self._batch else self.journal.last_seq) + 1
+        event.time = self.clock.now()
+
+    def _apply(self, session: Session, event: ev.Event) -> None:
+        self._number(event)
+        fold(session, event)
+        self._batch.append(event)
+
+    def _follow(self, session: Session) -> None:
+        """Everything that follows from a session's state, until nothing more does."""
+        now = self.clock.now()
+        while following := decide(session, now):
+            for event in following:
+                self._apply(session, event)
+                # All of one decision happen at the same instant: who starts together is seen from that.
+                event.time = now
+        if session.phase == "ended":
+            self.sessions.end(session)
+
+    def _commit(self) -> None:
+        """Journal the turn's events, then act on them, tell followers, and answer."""
+        now = self.clock.now()
+        if self._batch and (not self._journal_problem or now >= self._journal_retry):
+            try:
+                self.journal.append(self._batch)
+            except ResourceError as error:
+                if not self._journal_problem:
+                    log.critical("journal", problem=error.message)
+                self._journal_problem = error.message
+                self._journal_retry = now + JOURNAL_RETRY
+            else:
+                if self._journal_problem:
+                    log.warning("journal", problem="", note="can be written again")
+                self._journal_problem = ""
+                batch, self._batch = self._batch, []
+                self._guarded(self.effects.perform, batch)
+                self.followers.publish(batch)
+                for event in batch:
+                    self._log(event)
+        if not self._batch:
+            replies, self._replies = self._replies, []
+            for reply in replies:
+                reply()
+
+    def _log(self, event: ev.Event) -> None:
+        data = event.data()
+        for large in ("plan", "tail", "command", "failure"):
+            data.pop(large, None)
+        log.info(event.kind, seq=event.seq, session=event.session, at=round(event.time, 6), **data)
+
+    def require_journal(self) -> None:
+        """Raises ResourceError while the journal cannot be written: nothing new is taken that cannot be recorded."""
+        if self._journal_problem:
+            raise ResourceError(self._journal_problem, "free some disk space; waved goes on by itself then")
+
+    def problems(self) -> list[str]:
+        """What is wrong with the daemon or its surroundings, for people."""
+        found = [self._journal_problem, self.pool.problem]
+        found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
+        return [problem for problem in found if problem]
+
+    # --- workers ------------------------------------------------------------------------------------------------
+
+    def _hear_pool(self, message: pool_room.Message) -> None:
+        session_id = message.run.partition("/")[0]
+        match message:
+            case pool_room.Started():
+                self._fact(
+                    ev.RunStarted(session_id, message.run, message.pid, message.at, message.worker, message.argv)
+                )
+            case pool_room.Ended():
+                self._fact(recovery.ended_event(session_id, message.run, message.record))
+            case pool_room.Lost():
+                outcome = "withdrawn" if message.certain_unstarted else "lost"
+                self._fact(ev.RunEnded(session_id, message.run, outcome, reason=message.reason))
+
+    def _recover(self) -> None:
+        """Fold the journal, and find out what became of the runs that were under way."""
+        self.sessions.recover()
+        for session in list(self.sessions.live.values()):
+            for run in list(session.active.values()):
+                ended = recovery.end_of(session.id, run, self.effects.folder_of(run.id))
+                if ended is None:
+                    self._orphans[run.id] = session.id
+                else:
+                    self._fact(ended)
+        self._try_adopt()
+        for session in list(self.sessions.live.values()):
+            self.effects.redo(session)
+            self._guarded(self._follow, session)
+        self._commit()
+
+    def _try_adopt(self) -> None:
+        """Connect to workers of an earlier daemon; those that end before we reach them leave an exit record."""
+        now = self.clock.now()
+        if not self._orphans or now < self._orphans_due:
+            return
+        self._orphans_due = now + ADOPT_RETRY
+        for run_id, session_id in list(self._orphans.items()):
+            folder = self.effects.folder_of(run_id)
+            if self.pool.adopt(run_id, folder):
+                del self._orphans[run_id]
+                run = self.sessions.live[session_id].runs[run_id]
+                if run.state == "stopping":
+                    self.effects.perform([ev.RunStopping(session_id, run_id, run.stop_reason)])
+                continue
+            run = self.sessions.live[session_id].runs[run_id]
+            ended = recovery.end_of(session_id, run, folder)
+            if ended is not None:
+                del self._orphans[run_id]
+                self._fact(ended)
+
+    # --- clients ------------------------------------------------------------------------------------------------
+
+    def _call(self, asked: Asked) -> None:
+        """Call a method; its reply waits until what it changed is in the journal."""
+        request = asked.request
+        method = METHODS.get(request.method)
+        if method is None:
+            unknown = BadRequestError(f"no method {request.method[:80]!r}", "known: " + ", ".join(METHODS))
+            self.server.refuse(asked.route, request.id, unknown)
+            return
+        try:
+            result = method(self, Params(request.method, request.params), asked)
+        except WavedError as error:
+            self.server.refuse(asked.route, request.id, error)
+        except Exception as error:  # noqa: BLE001 — invariant 9: a defect is answered and logged, never fatal
+            self._defect(request.method, error)
+            self.server.refuse(asked.route, request.id, InternalError(f"{type(error).__name__}: {error}"))
+        else:
+            if result is not None:
+                self._replies.append(lambda: self.server.answer(asked, result))
+
+    def answer_later(self, asked: Asked, job: Callable[[], dict[str, Any]]) -> None:
+        """Run `job` on a helper thread and answer with what it returns."""
+
+        def work() -> None:
+            result = job()
+            self.inbox.put(lambda: self.server.answer(asked, result))
+
+        def failed(error: BaseException) -> None:
+            self._defect(asked.request.method, error)
+            self.server.refuse(asked.route, asked.request.id, InternalError(f"{type(error).__name__}: {error}"))
+
+        self.helpers.run(work, failed)
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def shut_down(self, mode: str, reason: str) -> None:
+        """End the daemon: "stop" ends all sessions first, "detach" leaves their agents running. In the reactor's
+        thread; from a signal handler, put it into the inbox.
+        """
+        self._stopping, self._stop_reason = mode, reason
+        if mode == "stop":
+            for session in list(self.sessions.live.values()):
+                if session.phase != "stopping":
+                    self.record([ev.SessionStopRequested(session.id, f"waved is stopping ({reason})", by="daemon")])
+
+    def _look_whether_done(self) -> None:
+        now = self.clock.now()
+        if self.idle_exit is not None and not self.sessions.live and now >= self._last_use + self.idle_exit:
+            self._stopping, self._stop_reason = "stop", "idle"
+        if self._stopping and (self._stopping == "detach" or not self.sessions.live) and not self._batch:
+            self._done = True
+            self.note(ev.DaemonStopped("", self._stop_reason, self._stopping))
+
+    def close(self) -> None:
+        """Let go of everything. Agents that still run go on without a daemon."""
+        self.helpers.close()
+        self.pool.close()
+        self.server.close()
+        self.journal.close()
+        self.inbox.close()

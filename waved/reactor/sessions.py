@@ -1,0 +1,191 @@
+"""The sessions a daemon knows: those that go on, in memory; ended ones read from the journal when asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from waved.domain import events as ev
+from waved.domain.fold import begin, fold
+from waved.domain.state import Session
+from waved.errors import BadRequestError, NotFoundError
+from waved.journal.store import Journal, Row
+from waved.reactor.specs import Environment
+
+KEPT = 64
+"""Ended sessions kept in memory once they were asked for."""
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+_ENVIRONMENT = "environment"
+
+
+class Sessions:
+    """All sessions by id. A session is live until it ends, and again when it is retried."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.live: dict[str, Session] = {}
+        self.environments: dict[str, Environment] = {}
+        self._ended: OrderedDict[str, Session] = OrderedDict()
+        self._names: dict[str, str] = {}
+        """Name by id, oldest first, of every session there is."""
+        self.unreadable: dict[str, str] = {}
+        """Sessions whose events cannot be folded, and why: left alone, and named (LESSONS.md 11)."""
+
+    def recover(self) -> None:
+        """Fold the sessions that had not ended; know the others by name."""
+        last_kind: dict[str, str] = {}
+        for row in self._journal.bounds():
+            if row.kind == ev.SessionSubmitted.kind:
+                plan = row.fields().get("plan", {})
+                self._names[row.session] = str(plan.get("session", {}).get("name", row.session))
+            last_kind[row.session] = row.kind
+        for session_id, kind in last_kind.items():
+            if kind != ev.SessionEnded.kind:
+                session = self._load(session_id)
+                if session is not None:
+                    self.live[session_id] = session
+
+    def _load(self, session_id: str) -> Session | None:
+        try:
+            return replay(self._rows(session_id))
+        except Exception as error:  # noqa: BLE001 — state of an unknown version or damaged: named, never fatal
+            self.unreadable[session_id] = f"{type(error).__name__}: {error}"
+            return None
+
+    def _rows(self, session_id: str) -> Iterable[Row]:
+        after = 0
+        while rows := self._journal.read(after=after, session=session_id, limit=5000):
+            yield from rows
+            after = rows[-1].seq
+
+    def new_id(self, name: str) -> str:
+        """An id nobody has used: the plan's name and four characters."""
+        while True:
+            session_id = f"{name[:48]}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
+            if session_id not in self._names:
+                return session_id
+
+    def add(self, event: ev.SessionSubmitted) -> Session:
+        """A session begins."""
+        session = begin(event)
+        self.live[session.id] = session
+        self._names[session.id] = session.plan.session.name
+        return session
+
+    def end(self, session: Session) -> None:
+        """A session is over: it may be forgotten when others are asked for."""
+        self.live.pop(session.id, None)
+        self._keep(session)
+
+    def reopen(self, session: Session) -> None:
+        """An ended session goes on (retry)."""
+        self._ended.pop(session.id, None)
+        self.live[session.id] = session
+
+    def _keep(self, session: Session) -> None:
+        self._ended[session.id] = session
+        self._ended.move_to_end(session.id)
+        while len(self._ended) > KEPT:
+            self._ended.popitem(last=False)
+
+    def resolve(self, wanted: str) -> str:
+        """The id meant by an id, a unique prefix, a session name (its newest) or "" (the newest of all).
+
+        Raises NotFoundError, or BadRequestError listing the candidates.
+        """
+        if not self._names:
+            raise NotFoundError("there is no session yet", "start one with `wavectl run PLAN`")
+        if not wanted:
+            return next(reversed(self._names))
+        if wanted in self._names:
+            return wanted
+        named = [session_id for session_id, name in self._names.items() if name == wanted]
+        if named:
+            return named[-1]
+        found = [session_id for session_id in self._names if session_id.startswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise NotFoundError(f"no session {wanted!r}", "`wavectl list` shows them")
+        raise BadRequestError(f"{wanted!r} is the beginning of several sessions", "one of: " + ", ".join(found[-10:]))
+
+    def get(self, wanted: str) -> Session:
+        """The session meant by `wanted` (see `resolve`); an ended one is read from the journal."""
+        session_id = self.resolve(wanted)
+        session = self.live.get(session_id) or self._ended.get(session_id)
+        if session is None:
+            session = self._load(session_id)
+            if session is None:
+                raise NotFoundError(f"session {session_id} cannot be read: {self.unreadable[session_id]}")
+            self._keep(session)
+        return session
+
+    def newest(self, limit: int) -> list[Session]:
+        """The newest readable sessions, newest first."""
+        found: list[Session] = []
+        for session_id in reversed(self._names):
+            if len(found) == limit:
+                break
+            if session_id not in self.unreadable:
+                try:
+                    found.append(self.get(session_id))
+                except NotFoundError:
+                    continue
+        return found
+
+    @property
+    def total(self) -> int:
+        """How many sessions there are."""
+        return len(self._names)
+
+    # --- environment values: on disk 0600 for the next daemon, never in the journal -----------------------------
+
+    def keep_environment(self, session_id: str, environment: Environment, folder: Path) -> None:
+        """Keep values for runs to come. Raises OSError."""
+        self.environments[session_id] = environment
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(folder / _ENVIRONMENT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            json.dump(environment, file)
+
+    def environment(self, session_id: str, folder: Path) -> Environment:
+        """The values a session's runs see; empty when they are gone."""
+        known = self.environments.get(session_id)
+        if known is None:
+            try:
+                known = json.loads((folder / _ENVIRONMENT).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                known = {}
+            self.environments[session_id] = known
+        return known
+
+    def drop_environment(self, session_id: str, folder: Path) -> None:
+        """The session succeeded: its values are needed no more."""
+        self.environments.pop(session_id, None)
+        (folder / _ENVIRONMENT).unlink(missing_ok=True)
+
+
+def replay(rows: Iterable[Row]) -> Session:
+    """The session that these journal rows add up to. Raises whatever an unreadable row raises."""
+    session: Session | None = None
+    for row in rows:
+        if row.kind not in ev.KINDS:
+            continue
+        event = ev.from_data(row.kind, row.session, row.seq, row.time, row.fields())
+        if isinstance(event, ev.SessionSubmitted):
+            session = begin(event)
+        elif session is not None:
+            fold(session, event)
+    if session is None:
+        raise ValueError("no submission in the journal")
+    return session
+
+
+def describe(event: ev.Event) -> dict[str, Any]:
+    """An event on the wire."""
+    return {"seq": event.seq, "time": event.time, "session": event.session, "kind": event.kind, "data": event.data()}
