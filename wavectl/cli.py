@@ -1,0 +1,165 @@
+"""The `wavectl` program. A command's module is imported only when the command is used, so that each starts fast.
+
+Nothing but click is imported here; errors of waved become one to three lines on stderr and an exit status
+(`waved.errors.ExitStatus`, docs/wavectl.md), never a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "run": "Run a plan and follow it to its end.",
+    "deploy": "Deploy several agents at once, without a plan file.",
+    "plan": "Check, show, or write plans.",
+    "watch": "Follow a session that is running.",
+    "list": "List sessions, newest first.",
+    "status": "Show how a session stands.",
+    "logs": "Show what agents printed.",
+    "events": "Show what happened, event by event.",
+    "wait": "Wait until a session has ended.",
+    "stop": "Stop a session, or one agent of it.",
+    "retry": "Run failed agents again.",
+    "resume": "Let a held session go on.",
+    "daemon": "Start, stop, or look at the daemon.",
+    "completion": "Print the completion script of a shell.",
+}
+"""All commands, in the order of `--help`; each lives in `wavectl/commands/NAME.py` as `command`."""
+_DETACHED = 130
+_BROKEN_PIPE = 141
+_INTERNAL = 70
+
+
+@dataclass(slots=True)
+class Settings:
+    """The options that hold for every command (`ctx.obj`)."""
+
+    socket: str | None = None
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
+        """All names, without an import."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — click's
+        """Import the command's module; a name nobody knows is None (click then says so)."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"wavectl.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a name nobody knows gets the nearest one as a hint."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else "; see `wavectl --help`"
+            raise click.UsageError(f'no command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 — click's
+        """The list for `--help`, without an import."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 — click's
+    if value and not ctx.resilient_parsing:
+        from waved.version import __version__
+
+        click.echo(f"wavectl {__version__}")
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--socket", metavar="PATH", envvar="WAVED_SOCKET", help="The daemon's socket (path or ZeroMQ address).")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+@click.pass_context
+def cli(ctx: click.Context, socket: str | None) -> None:
+    """Run fleets of coding agents in waves, in parallel, under guard."""
+    ctx.obj = Settings(socket)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: run the command line, and turn every error into lines and an exit status."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(argv))
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        status = _invoke(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output went away (`| head`). Python must not notice again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return status
+
+
+def _invoke(argv: list[str]) -> int:
+    wants_json = "--json" in argv
+    try:
+        result: Any = cli.main(argv, prog_name="wavectl", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.UsageError as error:
+        where = f"see `{error.ctx.command_path} --help`" if error.ctx else ""
+        return _complain("usage", error.format_message(), where, (), error.exit_code, wants_json)
+    except click.ClickException as error:
+        return _complain("error", error.format_message(), "", (), error.exit_code, wants_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _DETACHED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 — the last line of defence: a person gets one line, not a traceback
+        return _answer(error, wants_json)
+    return result if isinstance(result, int) else 0
+
+
+def _answer(error: Exception, wants_json: bool) -> int:
+    from waved.errors import PlanError, WavedError
+
+    if not isinstance(error, WavedError):
+        if os.environ.get("WAVED_DEBUG"):
+            raise error
+        hint = "this is a defect in wavectl; WAVED_DEBUG=1 shows where"
+        return _complain("internal", f"{type(error).__name__}: {error}", hint, (), _INTERNAL, wants_json)
+    problems = tuple(str(problem) for problem in error.problems) if isinstance(error, PlanError) else ()
+    return _complain(error.code, error.message, error.hint, problems, int(error.exit_status), wants_json)
+
+
+def _complain(code: str, message: str, hint: str, problems: Sequence[str], status: int, wants_json: bool) -> int:
+    if wants_json:
+        import json
+
+        body: dict[str, Any] = {"code": code, "message": message, "hint": hint}
+        if problems:
+            body["problems"] = list(problems)
+        click.echo(json.dumps({"error": body}, ensure_ascii=False))
+    from wavectl.views.text import printable
+
+    click.echo(f"error: {printable(message)}", err=True)
+    for problem in problems:
+        click.echo(f"  {printable(problem)}", err=True)
+    if hint:
+        click.echo(f"hint: {printable(hint)}", err=True)
+    return status

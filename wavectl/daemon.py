@@ -1,0 +1,89 @@
+"""Starting a private daemon for this user, and knowing when it is ready: told through a pipe, never polled for."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from wavectl import transport
+from waved.config import locate
+from waved.errors import NoDaemonError, ResourceError
+
+PRIVATE_IDLE_EXIT = 600.0
+"""Seconds without work after which a daemon that was started by `run` or `deploy` ends by itself."""
+READY_WITHIN = 10.0
+_MAX_WORD = 64 * 1024
+
+
+def ensure(endpoint: str) -> bool:
+    """Start a private daemon when none answers on `endpoint`; True if one was started.
+
+    Raises NoDaemonError when none answers and the endpoint is not this user's own (nobody here could start that one).
+    """
+    try:
+        transport.probe(endpoint)
+    except NoDaemonError:
+        if endpoint != locate().endpoint:
+            raise
+        start(idle_exit=PRIVATE_IDLE_EXIT)
+        return True
+    return False
+
+
+def start(idle_exit: float | None = None, log_file: Path | None = None, wait: float = READY_WITHIN) -> None:
+    """Start a daemon in the background and return when it is ready.
+
+    `idle_exit`: seconds without work after which it ends by itself; never if None. Raises ResourceError with what the
+    daemon said when it could not start. Another caller starting one at the same instant is no error.
+    """
+    reading, writing = os.pipe()
+    try:
+        arguments = [sys.executable, "-m", "waved", "--ready-fd", str(writing)]
+        if idle_exit is not None:
+            arguments += ["--idle-exit", f"{idle_exit:g}"]
+        if log_file is not None:
+            arguments += ["--log-file", str(log_file.absolute())]
+        nothing = subprocess.DEVNULL
+        try:
+            process = subprocess.Popen(
+                arguments, stdin=nothing, stdout=nothing, stderr=nothing, cwd="/", start_new_session=True,
+                pass_fds=[writing],
+            )  # fmt: skip
+        finally:
+            os.close(writing)
+        # Whoever starts it may live longer than it: the daemon must not stay behind as a zombie of theirs.
+        threading.Thread(target=process.wait, name="reap-waved", daemon=True).start()
+        word = _first_line(reading, wait)
+    finally:
+        os.close(reading)
+    if word == "ready":
+        return
+    try:
+        transport.probe(locate().endpoint)
+    except NoDaemonError:
+        raise ResourceError(f"the daemon did not start: {word}", f"its log: {log_file or locate().log}") from None
+
+
+def _first_line(descriptor: int, seconds: float) -> str:
+    """What the daemon says of itself: "ready", or why not."""
+    said = b""
+    deadline = time.monotonic() + seconds
+    while b"\n" not in said and len(said) < _MAX_WORD:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return f"not ready after {seconds:g} s"
+        piece = os.read(descriptor, 4096)
+        if not piece:
+            break
+        said += piece
+    return said.decode("utf-8", "replace").partition("\n")[0].strip() or "it ended without a word"
+
+
+def foreground(arguments: list[str]) -> None:
+    """Become the daemon: this process is replaced, so that signals and exit status are the daemon's own."""
+    os.execv(sys.executable, [sys.executable, "-m", "waved", *arguments])  # noqa: S606 — an argument list, no shell

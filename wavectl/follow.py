@@ -1,0 +1,206 @@
+"""Following a session in front of a person (`run`, `deploy`, `watch`): what is shown, Ctrl-C, the summary."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+import click
+
+from wavectl.client import Client
+from wavectl.cursor import Cursor, Event
+from wavectl.outcomes import exit_status, is_settled
+from wavectl.views.text import Paint, width
+from waved.errors import ConflictError, ExitStatus, WavedError
+
+View = dict[str, Any]
+_TAIL_LINES = 8
+_MOST_TAILS = 10
+
+
+class Presenter(Protocol):
+    """Who shows a session while it runs."""
+
+    wants_view: bool
+    """Whether `show` is to be given the session view with new events."""
+
+    def open(self) -> None:
+        """Begin to show, or go on after `close`."""
+
+    def close(self) -> None:
+        """Leave the terminal alone."""
+
+    def show(self, events: list[Event], view: View | None) -> None:
+        """Show what is new."""
+
+    def finish(self, view: View, client: Client) -> None:
+        """Say how it ended."""
+
+
+class PlainPresenter:
+    """A line for each event that matters, then the summary."""
+
+    wants_view = False
+
+    def __init__(self) -> None:
+        from wavectl.views.lines import Narrator
+
+        self._narrator = Narrator(Paint.on())
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+    def show(self, events: list[Event], view: View | None) -> None:  # noqa: ARG002 — as Presenter
+        """Print a line for each event that has something to say."""
+        for event in events:
+            line = self._narrator.tell(event)
+            if line is not None:
+                click.echo(line)
+
+    def finish(self, view: View, client: Client) -> None:
+        """Print the summary."""
+        print_summary(view, client)
+
+
+class LivePresenter:
+    """A terminal: finished waves scroll away, the rest is drawn over and over; then the summary."""
+
+    wants_view = True
+
+    def __init__(self) -> None:
+        from wavectl.views.live import LiveView
+
+        self._live = LiveView(Paint.on())
+
+    def open(self) -> None:
+        """Start drawing."""
+        self._live.open()
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._live.close()
+
+    def show(self, events: list[Event], view: View | None) -> None:  # noqa: ARG002 — as Presenter
+        """Draw the newer view."""
+        if view is not None:
+            self._live.show(view)
+
+    def finish(self, view: View, client: Client) -> None:
+        """Print the summary where the drawing was."""
+        self._live.close()
+        print_summary(view, client)
+
+
+class JsonPresenter:
+    """Each event as a line of JSON, and at last `{"kind": "summary", "session": …, "view": {…}}`."""
+
+    wants_view = False
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+    def show(self, events: list[Event], view: View | None) -> None:  # noqa: ARG002 — as Presenter
+        """Print the events."""
+        import json
+
+        for event in events:
+            click.echo(json.dumps(event, ensure_ascii=False))
+
+    def finish(self, view: View, client: Client) -> None:  # noqa: ARG002 — as Presenter
+        """Print the view."""
+        import json
+
+        click.echo(json.dumps({"kind": "summary", "session": view["session"], "view": view}, ensure_ascii=False))
+
+
+def presenter_for(*, as_json: bool, plain: bool) -> Presenter:
+    """The way to show a session that fits what stdout is."""
+    if as_json:
+        return JsonPresenter()
+    if plain or not sys.stdout.isatty():
+        return PlainPresenter()
+    return LivePresenter()
+
+
+def follow(client: Client, session: str, presenter: Presenter, ask: Callable[[], str] | None = None) -> ExitStatus:
+    """Show a session until it has ended, is held with nothing running, or the person leaves; returns the exit status.
+
+    `ask`: what to do on Ctrl-C ("detach", "stop" or "continue"); asks at the terminal by default.
+    """
+    cursor = Cursor(session)
+    asking = ask or ask_at_terminal
+    try:
+        while True:
+            try:
+                presenter.open()
+                view = _to_the_end(client, cursor, presenter)
+                presenter.finish(view, client)
+                return exit_status(view)
+            except KeyboardInterrupt:
+                presenter.close()
+                answer = asking()
+                if answer == "detach":
+                    rejoin = f"wavectl watch {cursor.session}"
+                    click.echo(f"detached: session {cursor.session} goes on; rejoin with `{rejoin}`", err=True)
+                    return ExitStatus.DETACHED
+                if answer == "stop":
+                    with suppress(ConflictError):  # it ended while we asked
+                        client.stop(cursor.session, reason="Ctrl-C")
+    finally:
+        presenter.close()
+
+
+def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter) -> View:
+    for batch in client.batches(cursor):
+        view = None
+        if presenter.wants_view and batch and cursor.caught_up:
+            view = client.status(cursor.session, patience=client.reconnect)
+        presenter.show(batch, view)
+        if cursor.caught_up and (cursor.ended or cursor.held):
+            view = client.status(cursor.session, patience=client.reconnect)
+            if is_settled(view):
+                return view
+    return client.status(cursor.session, patience=client.reconnect)
+
+
+def ask_at_terminal() -> str:
+    """Ask what Ctrl-C is to mean; a second Ctrl-C, and no terminal to ask at, mean "detach"."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return "detach"
+    answers = {"d": "detach", "s": "stop", "c": "continue"}
+    click.echo("\n[d]etach (the session goes on), [s]top it, or [c]ontinue to watch? ", nl=False, err=True)
+    try:
+        while True:
+            answer = answers.get(click.getchar().lower())
+            if answer:
+                click.echo(answer, err=True)
+                return answer
+    except (KeyboardInterrupt, EOFError):
+        click.echo("detach", err=True)
+        return "detach"
+
+
+def print_summary(view: View, client: Client) -> None:
+    """The summary, with the last lines of output of what failed."""
+    from wavectl.outputs import tail
+    from wavectl.views.summary import failures_of, summary
+
+    tails: dict[str, list[str]] = {}
+    folder = ""
+    for failure in failures_of(view)[:_MOST_TAILS]:
+        if failure["run"]:
+            with suppress(WavedError):  # the output may be gone; the summary is not worth less for it
+                tails[failure["run"]] = tail(client, view["session"], failure["run"], _TAIL_LINES)
+    with suppress(WavedError):
+        folder = f"{client.daemon_status()['state_dir']}/sessions/{view['session']}/runs"
+    click.echo()
+    for line in summary(view, Paint.on(), width(), tails, folder):
+        click.echo(line)

@@ -1,0 +1,179 @@
+"""Reading what runs printed: pieces of output with their index put together to lines, each with its time and stream.
+
+The daemon keeps raw bytes in the order they were read, and an index of who wrote which piece when
+(docs/architecture.md, "Files"). Lines are made here, at the reader's expense.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from wavectl.client import Client
+
+STDOUT, STDERR = 1, 2
+BOTH = frozenset({STDOUT, STDERR})
+LONGEST_LINE = 64 * 1024
+"""Bytes; a longer line is handed on in pieces of this size, so that no output can fill our memory."""
+_PIECE = 262144
+_MOST_TAIL = 8 * 1024 * 1024
+"""Bytes searched backwards for the last lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of output without its line end; `time` in unix seconds (0 when not known)."""
+
+    time: float
+    stream: int
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """For a person: what is no UTF-8 is replaced."""
+        return self.data.decode("utf-8", "replace")
+
+
+class Assembler:
+    """Puts pieces together to lines, each stream for itself: a line of one is not torn by one of the other."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[float, bytes]] = {}
+
+    def feed(self, time: float, stream: int, data: bytes) -> Iterator[Line]:
+        """The lines that are complete with this piece; a line has the time of its first byte."""
+        since, begun = self._open.pop(stream, (time, b""))
+        *complete, rest = (begun + data).split(b"\n")
+        for line in complete:
+            yield from _in_pieces(since, stream, line)
+            since = time
+        while len(rest) >= LONGEST_LINE:
+            yield Line(since, stream, rest[:LONGEST_LINE])
+            since, rest = time, rest[LONGEST_LINE:]
+        if rest:
+            self._open[stream] = (since, rest)
+
+    def flush(self) -> list[Line]:
+        """What was begun and will not be ended any more."""
+        lines = [Line(since, stream, begun) for stream, (since, begun) in self._open.items()]
+        self._open.clear()
+        return sorted(lines, key=lambda line: line.time)
+
+
+def _in_pieces(since: float, stream: int, line: bytes) -> Iterator[Line]:
+    line = line.removesuffix(b"\r")
+    for start in range(0, max(1, len(line)), LONGEST_LINE):
+        yield Line(since, stream, line[start : start + LONGEST_LINE])
+
+
+class RunOutput:
+    """The output of one run, read step by step from `offset` on."""
+
+    def __init__(
+        self, client: Client, session: str, run: str, *, offset: int = 0, streams: frozenset[int] = BOTH,
+        patience: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.run = run
+        self.offset = offset
+        self.ended = False
+        """The run is over and all it printed was handed on."""
+        self.drained = False
+        """All there was at the last step was handed on."""
+        self._client, self._session, self._streams, self._patience = client, session, streams, patience
+        self._assembler = Assembler()
+        self._last = 0.0
+
+    def pieces(self) -> list[tuple[float, int, bytes]]:
+        """The next piece of output as (time, stream, bytes); empty when there is nothing new."""
+        reply = self._client.logs(self._session, self.run, self.offset, _PIECE, index=True, patience=self._patience)
+        found, covered = _by_record(reply["data"], self.offset, reply.get("records") or [])
+        end = self.offset + len(reply["data"])
+        if covered == self.offset and covered < end and reply["ended"]:
+            # Bytes whose record was never written: the worker was cut off. (Of a live run it comes in a moment.)
+            found, covered = [(self._last, STDOUT, reply["data"])], end
+        if found:
+            self._last = found[-1][0]
+        self.drained = covered >= reply["size"] or covered == self.offset
+        self.offset = covered
+        self.ended = bool(reply["ended"]) and covered >= reply["size"]
+        return [piece for piece in found if piece[1] in self._streams]
+
+    def lines(self) -> list[Line]:
+        """The lines that are complete after the next piece; at the run's end what is left, too."""
+        found = [line for time, stream, data in self.pieces() for line in self._assembler.feed(time, stream, data)]
+        return found + (self._assembler.flush() if self.ended else [])
+
+    def all_lines(self) -> Iterator[Line]:
+        """All lines there are now, piece by piece."""
+        while not self.ended:
+            yield from self.lines()
+            if self.drained:
+                break
+
+    def rest(self) -> list[Line]:
+        """A line that was begun and not ended, for a reader who will not come back."""
+        return self._assembler.flush()
+
+
+def _by_record(data: bytes, offset: int, records: Iterable[Any]) -> tuple[list[tuple[float, int, bytes]], int]:
+    """The data cut by the index, and the offset up to which the index covers it without a gap."""
+    found: list[tuple[float, int, bytes]] = []
+    covered, end = offset, offset + len(data)
+    for time, stream, start, length in records:
+        first, last = max(start, covered), min(start + length, end)
+        if last <= covered:
+            continue
+        if first > covered:
+            break
+        found.append((float(time), stream, data[first - offset : last - offset]))
+        covered = last
+    return found, covered
+
+
+def merged(outputs: dict[str, RunOutput]) -> Iterator[tuple[str, Line]]:
+    """All lines there are now of several runs (by label), in the order they were printed."""
+    return heapq.merge(*(_labelled(label, output) for label, output in outputs.items()), key=lambda item: item[1].time)
+
+
+def _labelled(label: str, output: RunOutput) -> Iterator[tuple[str, Line]]:
+    for line in output.all_lines():
+        yield label, line
+
+
+def tail_offset(client: Client, session: str, run: str, count: int) -> int:
+    """The offset at which the last `count` lines of a run begin."""
+    size = int(client.logs(session, run, 0, 1)["size"])
+    if count <= 0:
+        return size
+    start, found = size, b""
+    while start > 0 and size - start < _MOST_TAIL:
+        start = max(0, start - _PIECE)
+        found = _read_exactly(client, session, run, start, size - len(found)) + found
+        # The newline at the very end closes the last line; it begins none.
+        body = found.removesuffix(b"\n")
+        if body.count(b"\n") >= count:
+            position = len(body)
+            for _ in range(count):
+                position = body.rindex(b"\n", 0, position)
+            return start + position + 1
+    return start
+
+
+def _read_exactly(client: Client, session: str, run: str, start: int, end: int) -> bytes:
+    data = b""
+    while start + len(data) < end:
+        piece = client.logs(session, run, start + len(data), end - start - len(data))["data"]
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def tail(client: Client, session: str, run: str, count: int) -> list[str]:
+    """The last `count` lines of a run as text."""
+    offset = tail_offset(client, session, run, count)
+    output = RunOutput(client, session, run, offset=offset)
+    lines = [line.text for line in output.all_lines()] + [line.text for line in output.rest()]
+    return lines[-count:]

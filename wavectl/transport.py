@@ -1,0 +1,125 @@
+"""What the sync and the async client share: endpoints, envelopes, patience with a daemon that is being restarted.
+
+A client sends one frame a request over a DEALER socket and knows its reply by the request's id. A socket monitor tells
+when the daemon went away, so nobody waits for an answer that cannot come: methods that only read are asked again of
+the next daemon; methods that change something are not, because nobody can say whether they were carried out.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import zmq
+
+from waved.config import locate
+from waved.errors import BadRequestError, NoDaemonError, NotAllowedError, ProtocolError, WavedError, from_wire
+from waved.ipc.wire import MAX_FRAME, Request, encode_request
+
+READ_ONLY = frozenset({"daemon.status", "session.list", "session.status", "events.read", "logs.read"})
+"""Methods that may be asked twice without harm."""
+LOST_EVENTS = zmq.Event.DISCONNECTED | zmq.Event.CONNECT_RETRIED
+"""What a socket monitor says when nobody is on the other end (any more)."""
+START_HINT = "start one with `wavectl daemon start`"
+_PROBE_SECONDS = 2.0
+
+
+class BrokenError(Exception):
+    """The daemon went away before it answered; never leaves the clients."""
+
+
+def endpoint_of(given: str | None, environ: Mapping[str, str] | None = None) -> str:
+    """The ZeroMQ address to use: `given` (an address or a socket's path), else WAVED_SOCKET, else the user's own."""
+    env = os.environ if environ is None else environ
+    chosen = given or env.get("WAVED_SOCKET") or locate(env).endpoint
+    return chosen if "://" in chosen else f"ipc://{os.path.abspath(chosen)}"  # noqa: PTH100 — a text is wanted
+
+
+def probe(endpoint: str) -> None:
+    """See at once whether somebody listens, where that can be seen (unix sockets); ZeroMQ itself would wait silently.
+
+    Raises NoDaemonError, or NotAllowedError when the socket belongs to someone else.
+    """
+    if not endpoint.startswith("ipc://"):
+        return
+    path = endpoint.removeprefix("ipc://")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probing:
+        probing.settimeout(_PROBE_SECONDS)
+        try:
+            probing.connect(path)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM):
+                hint = "it belongs to another user; set WAVED_RUNTIME_DIR or --socket to your own"
+                raise NotAllowedError(f"not allowed to use the socket {path}", hint) from None
+            if isinstance(error, TimeoutError) or error.errno == errno.EAGAIN:
+                return  # somebody listens, with a long queue
+            raise no_daemon(endpoint, _why_not(error)) from None
+
+
+def _why_not(error: OSError) -> str:
+    reasons = {errno.ENOENT: "no such socket", errno.ECONNREFUSED: "nobody listens there any more"}
+    return reasons.get(error.errno or 0, error.strerror or str(error))
+
+
+def no_daemon(endpoint: str, why: str) -> NoDaemonError:
+    """The error for a daemon that does not answer; names the socket and how to start one."""
+    return NoDaemonError(f"no daemon answers on {endpoint.removeprefix('ipc://')}: {why}", START_HINT)
+
+
+def unknown_fate(method: str) -> NoDaemonError:
+    """The error for a connection that broke while a changing request was under way."""
+    message = f"the daemon went away before it answered {method}: it may have been done, or not"
+    return NoDaemonError(message, "look at `wavectl list` and `wavectl status` before you ask again")
+
+
+def encode(request_id: int, method: str, params: dict[str, Any]) -> bytes:
+    """The frame of a request; raises BadRequestError when it is larger than a daemon accepts, or cannot be packed."""
+    try:
+        frame = encode_request(Request(request_id, method, params))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadRequestError(f"{method}: cannot be sent: {error}") from None
+    if len(frame) > MAX_FRAME:
+        raise BadRequestError(f"{method}: {len(frame)} bytes; at most {MAX_FRAME} can be sent", "make the plan smaller")
+    return frame
+
+
+def result_of(envelope: dict[str, Any]) -> dict[str, Any]:
+    """The reply's content; an error reply is raised as the exception it stands for (`waved.errors.from_wire`)."""
+    error = envelope.get("error")
+    if isinstance(error, dict):
+        raised: WavedError = from_wire(
+            str(error.get("code", "error")), str(error.get("message", "")), str(error.get("hint", ""))
+        )
+        raise raised
+    result = envelope.get("ok")
+    if not isinstance(result, dict):
+        raise ProtocolError("a reply that is neither a result nor an error", "is the socket really waved's?")
+    return result
+
+
+class Patience:
+    """How long to go on trying after the daemon went away: short pauses first, then longer ones, up to an end."""
+
+    FIRST_PAUSE = 0.02
+    LONGEST_PAUSE = 0.5
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end: float | None = None
+        self._pause = self.FIRST_PAUSE
+
+    def pause(self) -> float | None:
+        """Seconds to wait before the next attempt; None when patience is used up. The first call starts the clock."""
+        now = time.monotonic()
+        if self._end is None:
+            self._end = now + self._seconds
+        left = self._end - now
+        if left <= 0:
+            return None
+        pause = min(self._pause, left)
+        self._pause = min(self._pause * 2, self.LONGEST_PAUSE)
+        return pause

@@ -1,0 +1,143 @@
+"""One plain line for each event that matters to a person: `run --plain`, and `run` when stdout is no terminal."""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Callable
+from typing import Any
+
+from wavectl.cursor import Event
+from wavectl.views.checklist import item_line
+from wavectl.views.text import Paint, lasting, one_line, pad
+from wavectl.views.words import coloured, glyph
+
+_NAME_WIDTH = 24
+
+
+class Narrator:
+    """Turns events into lines; remembers what later events refer to (whose run, since when)."""
+
+    def __init__(self, paint: Paint) -> None:
+        self._paint = paint
+        self._start: float | None = None
+        self._runs: dict[str, dict[str, Any]] = {}
+        self._started: dict[str, float] = {}
+        self._tells: dict[str, Callable[[Event], str | None]] = {
+            "session.submitted": self._submitted,
+            "checklist.checked": lambda event: item_line(event["data"], paint),
+            "session.stop-requested": lambda event: self._session("stopping", event),
+            "session.held": lambda event: self._session("held", event),
+            "session.resumed": lambda event: self._session("running", event),
+            "session.retried": self._session_retried,
+            "session.ended": lambda event: self._session(event["data"]["outcome"], event),
+            "wave.started": self._wave,
+            "wave.retried": self._wave_retried,
+            "wave.ended": self._wave,
+            "check.ended": self._check_ended,
+            "run.starting": self._run_starting,
+            "run.started": self._run_started,
+            "run.ended": self._run_ended,
+            "retry.scheduled": self._retry,
+            "assignment.ended": self._assignment_ended,
+        }
+
+    def tell(self, event: Event) -> str | None:
+        """The line for an event, with the time since the session was submitted; None when there is nothing to say."""
+        if self._start is None:
+            self._start = event["time"]
+        tell = self._tells.get(event["kind"])
+        text = tell(event) if tell else None
+        if text is None:
+            return None
+        since = f"{max(0.0, event['time'] - self._start):.2f}s"
+        return f"{self._paint(pad(since, 9, right=True), 'dim')}  {text}"
+
+    def _line(self, word: str, name: str, text: str, reason: str = "") -> str:
+        said = f"{glyph(word, self._paint)} {pad(one_line(name), _NAME_WIDTH)}  {text}"
+        return said + (f": {one_line(reason)}" if reason else "")
+
+    def _submitted(self, event: Event) -> str:
+        data = event["data"]
+        waves = data["plan"].get("wave", [])
+        agents = sum(len(wave.get("agent", ())) for wave in waves)
+        name = data["plan"].get("session", {}).get("name", "")
+        text = f"submitted as {event['session']}: {_count(len(waves), 'wave')}, {_count(agents, 'agent')}"
+        return self._line("starting", name, f"{text}, on {one_line(data['workspace'])}")
+
+    def _session(self, word: str, event: Event) -> str:
+        return self._line(word, "session", coloured(word, self._paint), event["data"].get("reason", ""))
+
+    def _session_retried(self, event: Event) -> str:
+        data = event["data"]
+        return self._line("backing-off", "session", "again: " + ", ".join(data["assignments"]))
+
+    def _wave(self, event: Event) -> str:
+        data = event["data"]
+        word = data.get("outcome", "running")
+        said = self._paint(data.get("outcome", "started"), "bold")
+        return self._line(word, f"wave {data['wave']}", said, data.get("reason", ""))
+
+    def _wave_retried(self, event: Event) -> str:
+        data = event["data"]
+        again = ", ".join(data["assignments"])
+        return self._line(
+            "backing-off", f"wave {data['wave']}", f"gate failed, attempt {data['gate_attempt']}: {again}"
+        )
+
+    def _check_ended(self, event: Event) -> str:
+        data = event["data"]
+        word = "passed" if data["ok"] else "failed"
+        tests = data["tests"]
+        counted = f", {tests['passed']} of {tests['total']} tests passed" if tests else ""
+        return self._line(
+            word, data["name"] or "check", f"check {coloured(word, self._paint)}{counted}", data["detail"]
+        )
+
+    def _run_starting(self, event: Event) -> None:
+        data = event["data"]
+        self._runs[data["run"]] = data
+
+    def _run_started(self, event: Event) -> str | None:
+        data = event["data"]
+        self._started[data["run"]] = data["exec_time"]
+        run = self._runs.get(data["run"], {})
+        if run.get("purpose") != "agent":
+            return None
+        again = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
+        return self._line("running", run["assignment"], f"started (pid {data['pid']}){again}")
+
+    def _run_ended(self, event: Event) -> str | None:
+        data = event["data"]
+        run = self._runs.pop(data["run"], {})
+        started = self._started.pop(data["run"], None)
+        if run.get("purpose") != "agent" or (data["outcome"] == "exited" and data["exit_code"] == 0):
+            return None
+        took = f" after {lasting(data['end_time'] - started)}" if started is not None and data["end_time"] else ""
+        return self._line("failed", run["assignment"], self._paint(how_it_ended(data) + took, "red"), data["reason"])
+
+    def _retry(self, event: Event) -> str:
+        data = event["data"]
+        wait = lasting(max(0.0, data["at"] - event["time"]))
+        return self._line("backing-off", data["assignment"], f"attempt {data['attempt']} in {wait}", data["reason"])
+
+    def _assignment_ended(self, event: Event) -> str:
+        data = event["data"]
+        word = data["outcome"]
+        note = " (unverified)" if word == "succeeded" and not data["verified"] else ""
+        return self._line(word, data["assignment"], coloured(word, self._paint) + note, data["reason"])
+
+
+def how_it_ended(run: dict[str, Any]) -> str:
+    """How a run ended, in words: "exit code 2", "killed by SIGSEGV", "timed-out"."""
+    if run["outcome"] == "exited":
+        return f"exit code {run['exit_code']}"
+    if run["outcome"] == "signalled" and run["signal"] is not None:
+        try:
+            return f"killed by {signals.Signals(run['signal']).name}"
+        except ValueError:
+            return f"killed by signal {run['signal']}"
+    return str(run["outcome"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

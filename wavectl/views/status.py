@@ -1,0 +1,96 @@
+"""`wavectl status`: a session's waves and assignments as they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavectl.views.checklist import checklist_lines
+from wavectl.views.text import Paint, columns, lasting, one_line
+from wavectl.views.words import coloured, glyph, word_of
+
+
+def header(view: dict[str, Any], paint: Paint, now: float) -> str:
+    """Name, state, wave and time of a session in one line."""
+    word = word_of(view)
+    end = view["ended"] if view["ended"] is not None else now
+    parts = [f"{glyph(word, paint)} {paint(view['name'], 'bold')}", coloured(word, paint)]
+    if view["state"] != "ended" and view["wave"]:
+        position = min(view["waves_done"] + 1, view["waves_total"])
+        parts.append(f"wave {view['wave']} ({position} of {view['waves_total']})")
+    parts.append(lasting(max(0.0, end - view["submitted"])))
+    return "  ".join(parts)
+
+
+def with_counts(view: dict[str, Any]) -> dict[str, Any]:
+    """The view with `waves_done` and `waves_total` beside its list of waves."""
+    done = sum(1 for wave in view["waves"] if wave["state"] == "ended")
+    return {**view, "waves_done": done, "waves_total": len(view["waves"])}
+
+
+def elapsed(assignment: dict[str, Any], now: float) -> float | None:
+    """Seconds of the assignment's present (or last) run; None before the first started."""
+    runs = [run for run in assignment["runs"] if run["started"] is not None]
+    if not runs:
+        return None
+    last = runs[-1]
+    return max(0.0, float((last["ended"] if last["ended"] is not None else now) - last["started"]))
+
+
+def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list[str]:
+    """Cells of one assignment: sign, key, word, attempt, time, reason."""
+    word = word_of(assignment)
+    again = f"attempt {assignment['attempt']}" if assignment["attempt"] > 1 else ""
+    note = one_line(assignment["reason"])
+    if assignment["state"] == "backing-off" and assignment["retry_at"]:
+        note = f"again in {lasting(max(0.0, assignment['retry_at'] - now))}: {note}"
+    elif assignment["state"] == "waiting" and assignment["requires"]:
+        note = "needs " + ", ".join(assignment["requires"])
+    elif word == "succeeded" and not assignment["verified"]:
+        note = note or "unverified"
+    return [
+        glyph(word, paint), assignment["key"], coloured(word, paint), again, lasting(elapsed(assignment, now)),
+        paint(note, "" if word in ("failed", "timed-out", "lost") else "dim"),
+    ]  # fmt: skip
+
+
+def gate_lines(gate: dict[str, Any] | None, paint: Paint) -> list[str]:
+    """The checks of a gate, one a line."""
+    lines = []
+    for check in gate["checks"] if gate else ():
+        word = check["state"] if check["state"] != "ended" else ("passed" if check["ok"] else "failed")
+        tests = check["tests"]
+        counted = f"  {tests['passed']} of {tests['total']} tests passed" if tests else ""
+        detail = one_line(check["detail"]) if check["state"] == "ended" else ""
+        lines.append(f"{glyph(word, paint)} {one_line(check['name'])}{counted}  {paint(detail, 'dim')}".rstrip())
+    return lines
+
+
+def wave_title(wave: dict[str, Any], paint: Paint, now: float) -> str:
+    """A wave in one line: its word, time, skew and reason."""
+    word = word_of(wave)
+    parts = [f"{glyph(word, paint)} {paint(wave['name'], 'bold')}", coloured(word, paint)]
+    if wave["started"] is not None:
+        parts.append(lasting(max(0.0, (wave["ended"] if wave["ended"] is not None else now) - wave["started"])))
+    if wave["skew"] is not None:
+        parts.append(paint(f"start skew {lasting(wave['skew'])}", "dim"))
+    if wave["reason"]:
+        parts.append(one_line(wave["reason"]))
+    return "  ".join(parts)
+
+
+def status(view: dict[str, Any], paint: Paint) -> list[str]:
+    """The whole session."""
+    view = with_counts(view)
+    now = view["now"]
+    lines = [header(view, paint, now)]
+    lines.append(paint(f"  session {view['session']}  workspace {one_line(view['workspace'])}", "dim"))
+    if view["reason"]:
+        lines.append(f"  {one_line(view['reason'])}")
+    if any(not item["ok"] for item in view["checklist"]) or view["state"] == "checking":
+        lines += ["", *("  " + line for line in checklist_lines(view["checklist"], paint))]
+    for wave in view["waves"]:
+        lines += ["", "  " + wave_title(wave, paint, now)]
+        rows = [assignment_row(assignment, paint, now) for assignment in wave["assignments"]]
+        lines += columns(rows, right=(4,), indent=4)
+        lines += [f"    {line}" for line in gate_lines(wave["gate"], paint)]
+    return lines

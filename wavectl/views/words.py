@@ -1,0 +1,44 @@
+"""One glyph, word and colour for each state and outcome, the same in every view; colour never says it alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavectl.views.text import Paint
+
+_LOOKS: dict[str, tuple[str, str]] = {
+    "waiting": ("·", "dim"),
+    "ready": ("·", "dim"),
+    "checking": ("◆", "cyan"),
+    "gate": ("◆", "cyan"),
+    "starting": ("▷", "cyan"),
+    "running": ("▶", "cyan"),
+    "backing-off": ("↻", "yellow"),
+    "stopping": ("■", "yellow"),
+    "held": ("!", "yellow"),
+    "succeeded": ("✓", "green"),
+    "passed": ("✓", "green"),
+    "unverified": ("○", "yellow"),
+    "failed": ("✗", "red"),
+    "refused": ("✗", "red"),
+    "timed-out": ("✗", "red"),
+    "stopped": ("■", "yellow"),
+    "lost": ("?", "red"),
+    "skipped": ("–", "dim"),
+}
+
+
+def word_of(thing: dict[str, Any]) -> str:
+    """The word for a session, wave or assignment: its outcome once it has ended, else its state."""
+    return str(thing["outcome"] or thing["state"]) if thing["state"] == "ended" else str(thing["state"])
+
+
+def glyph(word: str, paint: Paint) -> str:
+    """The sign for a state or outcome."""
+    sign, colour = _LOOKS.get(word, ("·", ""))
+    return paint(sign, colour)
+
+
+def coloured(word: str, paint: Paint) -> str:
+    """The word in its colour."""
+    return paint(word, _LOOKS.get(word, ("", ""))[1])
