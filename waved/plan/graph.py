@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from waved.plan.models import Agent, Plan, Task, Wave
-
-KeyPath = tuple[str | int, ...]
-"""Where in the plan something stands: ("wave", 1, "task", 0, "requires", 2)."""
+from waved.plan.locate import KeyPath
+from waved.plan.models import Check, Plan, Task, Wave
+from waved.plan.near import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Graph:
 
 
 def spread_tasks(wave: Wave) -> dict[str, str]:
-    """Agent by task name: by the task's `agent`, else its domain's agents in turn. Tasks nobody can take are left out."""
+    """Agent by task name: the task's `agent`, else its domain's agents in turn. Tasks nobody can take are left out."""
     by_domain: dict[str, list[str]] = {}
     names = {agent.name for agent in wave.agents}
     for agent in wave.agents:
@@ -140,92 +139,109 @@ def find_cycle(requires: Mapping[str, Iterable[str]]) -> list[str] | None:
 
 
 def problems(plan: Plan) -> list[Problem]:
-    """Everything that spans several tables and makes the plan impossible to run (O4): nothing starts before it is mended."""
+    """Everything that spans several tables and makes the plan impossible to run (O4)."""
+    found = _second_names(plan)
+    agent_wave = {agent.name: index for index, wave in enumerate(plan.waves) for agent in wave.agents}
+    task_wave = {task.name: index for index, wave in enumerate(plan.waves) for task in wave.tasks}
+    for index, wave in enumerate(plan.waves):
+        found += _agent_problems(wave, index, agent_wave)
+        found += _task_problems(wave, index, task_wave)
+    return found or _cycles(plan)
+
+
+def _second_names(plan: Plan) -> list[Problem]:
+    """Names given twice: agents, tasks and waves are unique in the whole plan."""
     found: list[Problem] = []
-    wave_of: dict[str, int] = {}
-    task_wave: dict[str, int] = {}
+    seen: set[tuple[str, str]] = set()
+
+    def see(kind: str, name: str, where: KeyPath) -> None:
+        if (kind, name) in seen:
+            hint = f"{kind} names are unique in the whole plan; give this one another name"
+            found.append(Problem((*where, "name"), f'a second {kind} named "{name}"', hint))
+        seen.add((kind, name))
+
     for index, wave in enumerate(plan.waves):
+        see("wave", wave.name, ("wave", index))
         for position, agent in enumerate(wave.agents):
-            if agent.name in wave_of:
-                hint = "agent names are unique in the whole plan; give this one another name"
-                found.append(Problem(("wave", index, "agent", position, "name"), f'a second agent named "{agent.name}"', hint))
-            wave_of.setdefault(agent.name, index)
+            see("agent", agent.name, ("wave", index, "agent", position))
         for position, task in enumerate(wave.tasks):
-            if task.name in task_wave:
-                hint = "task names are unique in the whole plan; give this one another name"
-                found.append(Problem(("wave", index, "task", position, "name"), f'a second task named "{task.name}"', hint))
-            task_wave.setdefault(task.name, index)
-    for position, wave in enumerate(plan.waves):
-        if any(wave.name == earlier.name for earlier in plan.waves[:position]):
-            found.append(Problem(("wave", position, "name"), f'a second wave named "{wave.name}"', "give it another name"))
-    for index, wave in enumerate(plan.waves):
-        found += _unknown_names(wave, index, wave_of, task_wave)
-    if not found:
-        for wave_index, keys in enumerate((graph := build(plan)).waves):
-            cycle = find_cycle({key: graph.assignments[key].requires for key in keys})
-            if cycle is not None:
-                hint = "remove one of these requirements"
-                found.append(Problem(("wave", wave_index), "these wait for each other: " + " → ".join(cycle), hint))
+            see("task", task.name, ("wave", index, "task", position))
     return found
 
 
-def _unknown_names(wave: Wave, index: int, wave_of: dict[str, int], task_wave: dict[str, int]) -> list[Problem]:
+def _agent_problems(wave: Wave, index: int, agent_wave: Mapping[str, int]) -> list[Problem]:
     found: list[Problem] = []
-    domains = sorted({agent.domain for agent in wave.agents if agent.domain})
     here = [agent.name for agent in wave.agents]
+    with_tasks = set(spread_tasks(wave).values())
     for position, agent in enumerate(wave.agents):
         where: KeyPath = ("wave", index, "agent", position)
         for number, needed in enumerate(agent.needs):
-            found += _reference((*where, "needs", number), "agent", needed, index, wave_of)
-        for list_name, gate in (("gate", agent.gate),):
-            if gate is not None:
-                found += _blamed(gate.commands, (*where, list_name), here)
-        if not agent.prompt and not agent.prompt_file and _needs_prompt(agent, wave):
+            found += _reference((*where, "needs", number), "agent", needed, agent.name, index, agent_wave)
+        if agent.gate is not None:
+            found += _blamed(agent.gate.commands, (*where, "gate"), here)
+        if not agent.prompt and not agent.prompt_file and agent.program != "command" and agent.name not in with_tasks:
             message = f'agent "{agent.name}" has neither a prompt nor tasks'
             found.append(Problem(where, message, "give it `prompt`, `prompt_file`, or tasks of its domain"))
-    found += _blamed(wave.gate.commands, ("wave", index, "gate"), here)
+    return found + _blamed(wave.gate.commands, ("wave", index, "gate"), here)
+
+
+def _task_problems(wave: Wave, index: int, task_wave: Mapping[str, int]) -> list[Problem]:
+    found: list[Problem] = []
+    domains = sorted({agent.domain for agent in wave.agents if agent.domain})
+    here = [agent.name for agent in wave.agents]
     for position, task in enumerate(wave.tasks):
-        where = ("wave", index, "task", position)
+        where: KeyPath = ("wave", index, "task", position)
         for number, required in enumerate(task.requires):
-            found += _reference((*where, "requires", number), "task", required, index, task_wave)
+            found += _reference((*where, "requires", number), "task", required, task.name, index, task_wave)
         if task.agent is not None:
             if task.agent not in here:
-                hint = _near(task.agent, here) or f"agents of this wave: {', '.join(here)}"
+                hint = near(task.agent, here) or f"agents of this wave: {', '.join(here)}"
                 found.append(Problem((*where, "agent"), f'no agent "{task.agent}" in this wave', hint))
         elif task.domain is None:
-            found.append(Problem(where, f'task "{task.name}" has neither `domain` nor `agent`', "say who takes it"))
+            hint = 'say who takes it: `domain = "…"` of an agent of this wave, or `agent = "…"`'
+            found.append(Problem(where, f'task "{task.name}" has neither `domain` nor `agent`', hint))
         elif task.domain not in domains:
-            known = f"domains of this wave's agents: {', '.join(domains)}" if domains else "no agent of this wave has a domain"
-            hint = _near(task.domain, domains) or known
+            known = (
+                f"this wave's agents have: {', '.join(domains)}" if domains else "no agent of this wave has a domain"
+            )
+            hint = near(task.domain, domains) or known
             found.append(Problem((*where, "domain"), f'no agent takes tasks of domain "{task.domain}"', hint))
     return found
 
 
-def _blamed(commands: Iterable[object], where: KeyPath, here: list[str]) -> list[Problem]:
+def _blamed(commands: Iterable[Check], where: KeyPath, here: list[str]) -> list[Problem]:
+    """Checks that name agents who are not of their wave."""
     found = []
     for number, check in enumerate(commands):
-        for place, name in enumerate(getattr(check, "agents", ())):
+        for place, name in enumerate(check.agents):
             if name not in here:
-                hint = _near(name, here) or f"agents of this wave: {', '.join(here)}"
-                found.append(Problem((*where, "commands", number, "agents", place), f'no agent "{name}" in this wave', hint))
+                hint = near(name, here) or f"agents of this wave: {', '.join(here)}"
+                key = (*where, "commands", number, "agents", place)
+                found.append(Problem(key, f'no agent "{name}" in this wave', hint))
     return found
 
 
-def _needs_prompt(agent: Agent, wave: Wave) -> bool:
-    return agent.program != "command" and agent.name not in spread_tasks(wave).values()
-
-
-def _reference(where: KeyPath, kind: str, name: str, wave: int, known: dict[str, int]) -> list[Problem]:
+def _reference(where: KeyPath, kind: str, name: str, owner: str, wave: int, known: Mapping[str, int]) -> list[Problem]:
     if name not in known:
-        hint = _near(name, known) or f"{kind}s of this plan: {', '.join(known) or 'none'}"
+        shown = ", ".join(list(known)[:12]) + (", …" if len(known) > 12 else "")
+        hint = near(name, known) or f"{kind}s of this plan: {shown or 'none'}"
         return [Problem(where, f'no {kind} "{name}" in this plan', hint)]
+    if name == owner:
+        return [Problem(where, f'{kind} "{name}" waits for itself', "remove it from its own list")]
     if known[name] > wave:
         return [Problem(where, f'{kind} "{name}" belongs to a later wave', "move it here, or this one after it")]
     return []
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else ""
+def _cycles(plan: Plan) -> list[Problem]:
+    """One cycle a wave, with its path; requirements never lead from one wave into a later one."""
+    found: list[Problem] = []
+    graph = build(plan)
+    for index, keys in enumerate(graph.waves):
+        here = set(keys)
+        requires = {key: [name for name in graph.assignments[key].requires if name in here] for key in keys}
+        cycle = find_cycle(requires)
+        if cycle is not None:
+            hint = "remove one of these requirements"
+            found.append(Problem(("wave", index), "these wait for each other: " + " → ".join(cycle), hint))
+    return found

@@ -6,21 +6,40 @@ take) is judged by `waved.plan.graph`; advice by `waved.plan.lint`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from waved.plan.quantities import Duration, Glob, Name, Size
+from waved.plan.quantities import Duration, Glob, Name, Size, VariableName, Word
 
 OnFailure = Literal["retry", "continue", "stop"]
 OnLost = Literal["hold", "retry", "fail"]
-CommandLine = str | list[str]
+
+
+def _command_line(value: object) -> object:
+    """One clear message in place of one for each half of the union."""
+    words = [word for word in (value if isinstance(value, list) else [value]) if isinstance(word, str)]
+    if not isinstance(value, str) and (not isinstance(value, list) or len(words) != len(value)):
+        raise ValueError('must be a list of words (["pytest", "-q"]) or one string, which the shell runs')
+    if any("\0" in word for word in words):
+        raise ValueError("holds a NUL character, which no program can be given")
+    if not words or not words[0].strip():
+        raise ValueError("is empty; name the program to run")
+    return value
+
+
+CommandLine = Annotated[str | list[str], BeforeValidator(_command_line)]
+"""A list is executed as it is; a string is run by the shell."""
 
 
 class Model(BaseModel):
-    """Base of every table: unknown keys are errors, values do not change after loading."""
+    """Base of every table: unknown keys are errors, types are exact, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # strict: TOML has types, so `parallel = "no"` is a mistake to point out, not something to guess at.
+    # populate_by_name: in Python one writes `Plan(waves=…)`; in a plan file only `[[wave]]` is read.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, populate_by_name=True
+    )
 
 
 class Environment(Model):
@@ -28,21 +47,19 @@ class Environment(Model):
 
     pass_: list[str] = Field(default_factory=list, alias="pass")
     """Names (globs such as "AWS_*") passed through from the environment `wavectl` was called in."""
-    set: dict[str, str] = Field(default_factory=dict)
+    set: dict[VariableName, Word] = Field(default_factory=dict)
     """Variables set to a value written here."""
-    from_file: dict[str, str] = Field(default_factory=dict)
+    from_file: dict[VariableName, Word] = Field(default_factory=dict)
     """Variables whose value is the content of a file (one trailing newline removed)."""
-    files: list[str] = Field(default_factory=list)
+    files: list[Word] = Field(default_factory=list)
     """`.env` files to read variables from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
-
-def _output_from_text(value: Any) -> Any:
+def _output_from_text(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-def _command_from_text(value: Any) -> Any:
+def _check_from_command(value: object) -> object:
     return {"run": value} if isinstance(value, (str, list)) else value
 
 
@@ -53,7 +70,7 @@ class Output(Model):
     """Glob relative to the workspace; at least one file must match."""
     min_size: Size = 1
     """Every matching file must have at least this many bytes."""
-    min_files: int = Field(default=1, ge=1)
+    min_files: int = Field(default=1, ge=1, le=1_000_000)
     """At least this many files must match."""
 
 
@@ -79,8 +96,10 @@ class Check(Model):
         return self.name or (self.run if isinstance(self.run, str) else " ".join(self.run))
 
 
-OutputSpec = Annotated[Output, BeforeValidator(_output_from_text)]
-CheckSpec = Annotated[Check, BeforeValidator(_command_from_text)]
+OutputSpec = Annotated[Output, BeforeValidator(_output_from_text, json_schema_input_type=Glob | Output)]
+"""An output, or only its path."""
+CheckSpec = Annotated[Check, BeforeValidator(_check_from_command, json_schema_input_type=CommandLine | Check)]
+"""A check, or only its command line."""
 
 
 class Gate(Model):
@@ -100,15 +119,16 @@ class Task(Model):
     """A piece of work with a domain and requirements, assigned to an agent (requirement O4)."""
 
     name: Name
+    """What `requires` and views call it."""
     domain: Name | None = None
     """An agent of this domain takes the task."""
     agent: Name | None = None
     """The agent that takes it, by name, instead of by domain."""
     requires: list[Name] = Field(default_factory=list)
     """Tasks (of this wave or an earlier one) that must have succeeded."""
-    prompt: str = ""
+    prompt: Word = ""
     """What to do: a template."""
-    prompt_file: str | None = None
+    prompt_file: Word | None = None
     """A file that holds the prompt, relative to the plan."""
     expect: Duration | None = None
     """How long it is expected to take; only for the timeline of `wavectl plan show`."""
@@ -124,17 +144,18 @@ class Agent(Model):
     """A role in a wave: which program, prompt, domain, what it owns, needs and produces."""
 
     name: Name
+    """What `needs`, logs and views call it."""
     use: Name | None = None
     """The agent program: claude, codex, opencode, gemini, aider, command, or one a plugin adds."""
     command: CommandLine | None = None
     """For `use = "command"`: a list is executed as it is (each word a template); a string is run by the shell."""
-    args: list[str] = Field(default_factory=list)
+    args: list[Word] = Field(default_factory=list)
     """More arguments for the agent program."""
-    model: str | None = None
+    model: Word | None = None
     """The model the program is to use, in the program's own spelling."""
-    prompt: str = ""
+    prompt: Word = ""
     """What to do: a template."""
-    prompt_file: str | None = None
+    prompt_file: Word | None = None
     """A file that holds the prompt, relative to the plan."""
     domain: Name | None = None
     """Tasks of this domain are given to this agent."""
@@ -158,7 +179,7 @@ class Agent(Model):
     """Time between the request to end (SIGTERM) and SIGKILL; the session's if not given."""
     env: Environment = Field(default_factory=Environment)
     """Added to the session's environment."""
-    cwd: str = "."
+    cwd: Word = "."
     """Working folder, relative to the workspace."""
     expect: Duration | None = None
     """How long it is expected to take; only for the timeline of `wavectl plan show`."""
@@ -171,8 +192,6 @@ class Agent(Model):
             raise ValueError(f'`command` belongs to `use = "command"`, not to `use = "{self.use}"`')
         if self.command is None and self.use in (None, "command"):
             raise ValueError('say which program runs: `use = "claude"` (or another program) or `command = [...]`')
-        if self.command is not None and not self.command:
-            raise ValueError("`command` is empty")
         return self
 
     @property
@@ -185,36 +204,39 @@ class Wave(Model):
     """A phase: its agents start together; it ends at its gate (requirement O2)."""
 
     name: Name
+    """How views call it."""
     timeout: Duration | None = None
     """All agents of the wave are ended after this time."""
     parallel: bool = True
     """false: one agent at a time, in the order written."""
-    instructions: str = ""
+    instructions: Word = ""
     """Put before the prompt of each agent of this wave: a template."""
     gate: Gate = Field(default_factory=Gate)
+    """What must hold before the next wave starts."""
     agents: list[Agent] = Field(alias="agent", min_length=1)
+    """Its agents: all that are ready start at the same instant."""
     tasks: list[Task] = Field(default_factory=list, alias="task")
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    """Work that is given to agents by domain or name."""
 
 
 class SessionSettings(Model):
     """The `[session]` table: what holds for the whole plan."""
 
     name: Name
-    instructions: str = ""
+    """How `wavectl list` and other commands call its sessions."""
+    instructions: Word = ""
     """Put before every agent's prompt: a template."""
-    instructions_file: str | None = None
+    instructions_file: Word | None = None
     """A file that holds the instructions, relative to the plan."""
-    workspace: str | None = None
+    workspace: Word | None = None
     """The folder agents change, relative to the plan; the current folder if not given."""
-    folder: str | None = None
+    folder: Word | None = None
     """A folder in the workspace for the session's documents, made before the first wave ("docs/session")."""
     timeout: Duration | None = None
     """All agents are ended after this time, and the session fails."""
     parallel: bool = True
     """false: the whole session strictly one agent at a time."""
-    max_parallel: int = Field(default=0, ge=0)
+    max_parallel: int = Field(default=0, ge=0, le=100_000)
     """At most this many agents at once; 0: no limit."""
     stop_grace: Duration = 10.0
     """Time between the request to end (SIGTERM) and SIGKILL."""
@@ -224,15 +246,22 @@ class SessionSettings(Model):
     """The checklist fails with less free space than this."""
     on_lost: OnLost = "hold"
     """What follows when nobody can say how an agent ended: hold for a person, retry it, or count it as failed."""
-    vars: dict[str, str] = Field(default_factory=dict)
+    vars: dict[str, Word] = Field(default_factory=dict)
     """Your own values for templates: `{{ vars.name }}`."""
     env: Environment = Field(default_factory=Environment)
+    """What of the environment every agent sees."""
+
+    @model_validator(mode="after")
+    def _one_text(self) -> SessionSettings:
+        if self.instructions and self.instructions_file:
+            raise ValueError("give either `instructions` or `instructions_file`, not both")
+        return self
 
 
 class Plan(Model):
     """A whole plan file."""
 
     session: SessionSettings
+    """What holds for the whole plan."""
     waves: list[Wave] = Field(alias="wave", min_length=1)
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    """The phases, in order: each starts when the gate of the one before it has passed."""

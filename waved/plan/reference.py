@@ -1,0 +1,139 @@
+"""docs/plan.md, generated from the models: `python -m waved.plan.reference > docs/plan.md`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from waved.plan import models
+from waved.plan.quantities import NAME_PATTERN, Duration, Glob, Name, Size, VariableName, Word, format_duration
+from waved.plan.schema import without_sources
+
+_INTRODUCTION = """\
+# The plan file
+
+A plan is a TOML file: a session, its waves in order, and in each wave the agents that start together, their tasks and
+the gate that must hold before the next wave. `wavectl plan new` writes one to begin with, `wavectl plan check` tells
+what is wrong with one and what could be better, `wavectl plan show` draws it, and `wavectl plan schema` prints the
+JSON schema that editors complete from (`#:schema ./plan.schema.json` in the first line, for editors with Taplo).
+
+Durations are text such as `"90s"`, `"10m"` or `"1h30m"` (units: ms, s, m, h, d), or a number of seconds; at most a
+year. Sizes are `100`, `"2KB"` or `"1.5MB"` (1 KB is 1024 bytes). Names are letters, digits, dots, dashes and
+underscores, at most 64; names of agents, tasks and waves are each unique in the plan. Path patterns are relative to
+the workspace: `*`, `**`, `?`, `[a-z]`, `{a,b}`; a pattern that ends in `/` means everything in that folder, and none
+leads outside. Prompts, instructions and the words of a `command` list are templates: [prompts.md](prompts.md).
+
+*This page is generated from `waved/plan/models.py`.*
+"""
+_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("[session]", models.SessionSettings),
+    ("[[wave]]", models.Wave),
+    ("[[wave.agent]]", models.Agent),
+    ("[[wave.task]]", models.Task),
+    ("gate", models.Gate),
+    ("an entry of gate.commands", models.Check),
+    ("an entry of produces or gate.outputs", models.Output),
+    ("env", models.Environment),
+)
+_NAMED = {
+    Duration: "duration",
+    Size: "size",
+    Name: "name",
+    Glob: "path pattern",
+    Word: "text",
+    VariableName: "variable name",
+    models.CommandLine: "list of words or shell string",
+    models.OutputSpec: "path pattern or table",
+    models.CheckSpec: "command or table",
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+}
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION]
+    for title, model in _TABLES:
+        summary = without_sources(" ".join((model.__doc__ or "").split()))
+        rows = [_row(name, field) for name, field in model.model_fields.items()]
+        table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
+        parts.append(f"## `{title}`\n\n{summary}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    meaning = without_sources(" ".join((field.description or "").split()))
+    cells = [f"`{field.alias or name}`", _kind(_annotation(field)), _default(name, field), meaning]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 — an annotation may be any type form
+    # pydantic takes Annotated apart; put together again, it is one of the named kinds.
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def _kind(annotation: Any) -> str:  # noqa: ANN401 — an annotation may be any type form
+    for known, text in _NAMED.items():
+        if annotation == known:
+            return text
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind_of_annotated(annotation)
+    if origin in (Union, types.UnionType):
+        return _kind(Union[tuple(each for each in arguments if each is not type(None))])  # noqa: UP007 — built at run time
+    if origin is Literal:
+        return " or ".join(f'`"{each}"`' for each in arguments)
+    if origin is list:
+        kind = _kind(arguments[0])
+        return f"list of {kind}" if kind.startswith("table: ") else f"list of {_plural(kind)}"
+    if origin is dict:
+        return f"table of {_plural(_kind(arguments[1]))}"
+    for title, model in _TABLES:
+        if annotation is model:
+            return f"table: [`{title}`](#{re.sub(r'[^a-z ]', '', title).replace(' ', '-')})"
+    raise TypeError(f"no words for {annotation}")
+
+
+def _kind_of_annotated(annotation: Any) -> str:  # noqa: ANN401 — an annotation may be any type form
+    bare, *metadata = get_args(annotation)
+    if NAME_PATTERN in repr(metadata):
+        return "name"
+    for known, text in _NAMED.items():
+        if (
+            get_origin(known) is Annotated
+            and get_args(known)[0] == bare
+            and set(map(repr, get_args(known)[1:])) & set(map(repr, metadata))
+        ):
+            return text
+    return _kind(bare)
+
+
+def _plural(kind: str) -> str:
+    return re.sub(r"\b(text|name|pattern|table|command)\b", r"\1s", kind)
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined or value is None or value in ("", [], {}) or isinstance(value, BaseModel):
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float) and "rate" not in name:
+        return f'`"{format_duration(value)}"`'
+    if name == "min_free_disk":
+        return f'`"{value // 1024**2}MB"`'
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
