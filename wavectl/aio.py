@@ -235,6 +235,8 @@ class AsyncClient:
         self, cursor: Cursor, *, follow: bool = True, wait: float = LONG_POLL, until: float | None = None
     ) -> AsyncIterator[Events]:
         """New events in the portions they arrive in; as `Client.batches`."""
+        if follow and cursor.is_over:
+            return
         while True:
             waiting = long_poll(cursor, wait, until) if follow else 0.0
             patience = self.reconnect if follow else 0.0

@@ -24,7 +24,6 @@ from types import TracebackType
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from wavectl import submission, transport
 from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
@@ -145,7 +144,7 @@ class Client:
     def _is_lost(monitor: zmq.Socket[bytes]) -> bool:
         lost = False
         while monitor.poll(0):
-            recv_monitor_message(monitor)
+            monitor.recv_multipart()
             lost = True
         return lost
 
@@ -218,6 +217,8 @@ class Client:
         at `until` (on `time.monotonic`'s clock). Survives restarts of the daemon for `reconnect` seconds each; never
         misses or repeats an event.
         """
+        if follow and cursor.is_over:
+            return
         while True:
             waiting = long_poll(cursor, wait, until) if follow else 0.0
             patience = self.reconnect if follow else 0.0

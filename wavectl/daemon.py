@@ -46,8 +46,8 @@ def start(idle_exit: float | None = None, log_file: Path | None = None, wait: fl
         arguments = [sys.executable, "-m", "waved", "--ready-fd", str(writing)]
         if idle_exit is not None:
             arguments += ["--idle-exit", f"{idle_exit:g}"]
-        if log_file is not None:
-            arguments += ["--log-file", str(log_file.absolute())]
+        log = (log_file or locate().log).absolute()
+        arguments += ["--log-file", str(log)]
         nothing = subprocess.DEVNULL
         try:
             process = subprocess.Popen(
@@ -66,7 +66,9 @@ def start(idle_exit: float | None = None, log_file: Path | None = None, wait: fl
     try:
         transport.probe(locate().endpoint)
     except NoDaemonError:
-        raise ResourceError(f"the daemon did not start: {word}", f"its log: {log_file or locate().log}") from None
+        raise ResourceError(
+            f"the daemon did not start: {word}", f"its log: {log}; `wavectl daemon start --foreground` shows more"
+        ) from None
 
 
 def _first_line(descriptor: int, seconds: float) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import click
@@ -145,8 +146,7 @@ def follow(client: Client, session: str, presenter: Presenter, ask: Callable[[],
                 presenter.finish(view, client)
                 return exit_status(view)
             except KeyboardInterrupt:
-                presenter.close()
-                answer = asking()
+                answer = _answer(presenter, asking)
                 if answer == "detach":
                     rejoin = f"wavectl watch {cursor.session}"
                     click.echo(f"detached: session {cursor.session} goes on; rejoin with `{rejoin}`", err=True)
@@ -158,7 +158,17 @@ def follow(client: Client, session: str, presenter: Presenter, ask: Callable[[],
         presenter.close()
 
 
+def _answer(presenter: Presenter, ask: Callable[[], str]) -> str:
+    try:
+        presenter.close()
+        return ask()
+    except KeyboardInterrupt:
+        return "detach"
+
+
 def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter) -> View:
+    if presenter.wants_view and cursor.after:  # it was shown before: draw it again at once
+        presenter.show([], client.status(cursor.session, patience=client.reconnect))
     for batch in client.batches(cursor):
         view = None
         if presenter.wants_view and batch and cursor.caught_up:
@@ -176,16 +186,29 @@ def ask_at_terminal() -> str:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return "detach"
     answers = {"d": "detach", "s": "stop", "c": "continue"}
-    click.echo("\n[d]etach (the session goes on), [s]top it, or [c]ontinue to watch? ", nl=False, err=True)
-    try:
-        while True:
-            answer = answers.get(click.getchar().lower())
+    with _single_keys():
+        click.echo("\n[d]etach (the session goes on), [s]top it, or [c]ontinue to watch? ", nl=False, err=True)
+        while key := os.read(sys.stdin.fileno(), 1):
+            answer = answers.get(key.decode("ascii", "replace").lower())
             if answer:
                 click.echo(answer, err=True)
                 return answer
-    except (KeyboardInterrupt, EOFError):
-        click.echo("detach", err=True)
-        return "detach"
+    return "detach"
+
+
+@contextmanager
+def _single_keys() -> Iterator[None]:
+    """The terminal hands over each key at once, unseen. (click.getchar would throw away what was typed before.)"""
+    import termios
+    import tty
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal, termios.TCSANOW)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def print_summary(view: View, client: Client) -> None:

@@ -24,7 +24,7 @@ _MOST_TAIL = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of output without its line end; `time` in unix seconds (0 when not known)."""
+    """One line of output without its line end; `time`: when it was complete, in unix seconds (0 when not known)."""
 
     time: float
     stream: int
@@ -40,32 +40,32 @@ class Assembler:
     """Puts pieces together to lines, each stream for itself: a line of one is not torn by one of the other."""
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[float, bytes]] = {}
+        self._open: dict[int, bytes] = {}
+        self._last = 0.0
 
     def feed(self, time: float, stream: int, data: bytes) -> Iterator[Line]:
-        """The lines that are complete with this piece; a line has the time of its first byte."""
-        since, begun = self._open.pop(stream, (time, b""))
-        *complete, rest = (begun + data).split(b"\n")
+        """The lines that are complete with this piece."""
+        self._last = max(self._last, time)
+        *complete, rest = (self._open.pop(stream, b"") + data).split(b"\n")
         for line in complete:
-            yield from _in_pieces(since, stream, line)
-            since = time
-        while len(rest) >= LONGEST_LINE:
-            yield Line(since, stream, rest[:LONGEST_LINE])
-            since, rest = time, rest[LONGEST_LINE:]
+            yield from _in_pieces(self._last, stream, line.removesuffix(b"\r"))
+        if len(rest) >= LONGEST_LINE:
+            whole = len(rest) // LONGEST_LINE * LONGEST_LINE
+            yield from _in_pieces(self._last, stream, rest[:whole])
+            rest = rest[whole:]
         if rest:
-            self._open[stream] = (since, rest)
+            self._open[stream] = rest
 
     def flush(self) -> list[Line]:
         """What was begun and will not be ended any more."""
-        lines = [Line(since, stream, begun) for stream, (since, begun) in self._open.items()]
+        lines = [Line(self._last, stream, begun) for stream, begun in self._open.items()]
         self._open.clear()
-        return sorted(lines, key=lambda line: line.time)
+        return lines
 
 
-def _in_pieces(since: float, stream: int, line: bytes) -> Iterator[Line]:
-    line = line.removesuffix(b"\r")
+def _in_pieces(time: float, stream: int, line: bytes) -> Iterator[Line]:
     for start in range(0, max(1, len(line)), LONGEST_LINE):
-        yield Line(since, stream, line[start : start + LONGEST_LINE])
+        yield Line(time, stream, line[start : start + LONGEST_LINE])
 
 
 class RunOutput:

@@ -52,7 +52,7 @@ def test_pass_set_from_file_and_files(tmp_path: Path) -> None:
 
 def test_an_agent_program_gets_what_it_needs_to_log_in(tmp_path: Path) -> None:
     pytest.importorskip("waved.agents.registry")
-    stripped, environment = collect(plan(use="claude", command=None), tmp_path, ENVIRON)
+    _, environment = collect(plan(use="claude", command=None), tmp_path, ENVIRON)
     assert environment["agents"] == {"a": {"ANTHROPIC_API_KEY": "sk"}}
 
 
