@@ -27,7 +27,7 @@ from waved.reactor import recovery
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
-from waved.reactor.inbox import Helpers, Inbox
+from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS
 from waved.reactor.params import Params
 from waved.reactor.sessions import Sessions
@@ -74,7 +74,9 @@ class Reactor:
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Recover, then serve until told to stop."""
+        signals = SignalWakeup()
         poller = zmq.Poller()
+        poller.register(signals.fileno(), zmq.POLLIN)
         poller.register(self.server.socket, zmq.POLLIN)
         poller.register(self.inbox.fileno(), zmq.POLLIN)
         poller.register(self.pool.fileno(), zmq.POLLIN)
@@ -82,7 +84,9 @@ class Reactor:
         on_ready()
         while not self._done:
             poller.poll(self._patience())
+            signals.clear()
             self.turn()
+        signals.close()
 
     def turn(self) -> None:
         """One turn. A defect in one session's handling must not cost the others: it is logged, and the turn goes on."""
@@ -171,12 +175,12 @@ class Reactor:
         if session is not None and admissible(session, event):
             self.record([event])
 
-    def _number(self, event: ev.Event) -> None:
+    def _number(self, event: ev.Event, at: float | None = None) -> None:
         event.seq = (self._batch[-1].seq if self._batch else self.journal.last_seq) + 1
-        event.time = self.clock.now()
+        event.time = self.clock.now() if at is None else at
 
-    def _apply(self, session: Session, event: ev.Event) -> None:
-        self._number(event)
+    def _apply(self, session: Session, event: ev.Event, at: float | None = None) -> None:
+        self._number(event, at)
         fold(session, event)
         self._batch.append(event)
 
@@ -185,9 +189,8 @@ class Reactor:
         now = self.clock.now()
         while following := decide(session, now):
             for event in following:
-                self._apply(session, event)
                 # All of one decision happen at the same instant: who starts together is seen from that.
-                event.time = now
+                self._apply(session, event, at=now)
         if session.phase == "ended":
             self.sessions.end(session)
 
