@@ -167,13 +167,16 @@ def _answer(presenter: Presenter, ask: Callable[[], str]) -> str:
 
 
 def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter) -> View:
-    if presenter.wants_view and cursor.after:  # it was shown before: draw it again at once
-        presenter.show([], client.status(cursor.session, patience=client.reconnect))
+    if cursor.after:  # not the first time: it may be over by now, and is to be drawn again in any case
+        view = client.status(cursor.session, patience=client.reconnect)
+        presenter.show([], view)
+        if cursor.caught_up and (cursor.ended or cursor.held) and is_settled(view):
+            return view
     for batch in client.batches(cursor):
-        view = None
+        view = {}
         if presenter.wants_view and batch and cursor.caught_up:
             view = client.status(cursor.session, patience=client.reconnect)
-        presenter.show(batch, view)
+        presenter.show(batch, view or None)
         if cursor.caught_up and (cursor.ended or cursor.held):
             view = client.status(cursor.session, patience=client.reconnect)
             if is_settled(view):

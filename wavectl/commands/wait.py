@@ -36,8 +36,8 @@ def command(ctx: click.Context, session: str, timeout: float | None, as_json: bo
         print_json(view)
     else:
         from wavectl.views.status import header, with_counts
-        from wavectl.views.text import Paint, one_line
+        from wavectl.views.text import Paint, first_line
 
-        reason = f"  {one_line(view['reason'])}" if view["reason"] else ""
+        reason = f"  {first_line(view['reason'])}" if view["reason"] else ""
         click.echo(header(with_counts(view), Paint.on(), view["now"]) + reason)
     return int(exit_status(view))

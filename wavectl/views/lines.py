@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal as signals
 from collections.abc import Callable
 from typing import Any
 
 from wavectl.cursor import Event
 from wavectl.views.checklist import item_line
-from wavectl.views.text import Paint, lasting, one_line, pad
+from wavectl.views.text import Paint, first_line, lasting, one_line, pad
 from wavectl.views.words import coloured, glyph
 
 _NAME_WIDTH = 24
@@ -22,6 +21,8 @@ class Narrator:
         self._start: float | None = None
         self._runs: dict[str, dict[str, Any]] = {}
         self._started: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+        """Seconds of the last run, by assignment."""
         self._tells: dict[str, Callable[[Event], str | None]] = {
             "session.submitted": self._submitted,
             "checklist.checked": lambda event: item_line(event["data"], paint),
@@ -54,7 +55,7 @@ class Narrator:
 
     def _line(self, word: str, name: str, text: str, reason: str = "") -> str:
         said = f"{glyph(word, self._paint)} {pad(one_line(name), _NAME_WIDTH)}  {text}"
-        return said + (f": {one_line(reason)}" if reason else "")
+        return said + (f": {first_line(reason)}" if reason else "")
 
     def _submitted(self, event: Event) -> str:
         data = event["data"]
@@ -106,14 +107,13 @@ class Narrator:
         again = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
         return self._line("running", run["assignment"], f"started (pid {data['pid']}){again}")
 
-    def _run_ended(self, event: Event) -> str | None:
+    def _run_ended(self, event: Event) -> None:
+        # Said with what follows from it: the assignment's end, or its next attempt.
         data = event["data"]
-        run = self._runs.pop(data["run"], {})
+        run = self._runs.pop(data["run"], None)
         started = self._started.pop(data["run"], None)
-        if run.get("purpose") != "agent" or (data["outcome"] == "exited" and data["exit_code"] == 0):
-            return None
-        took = f" after {lasting(data['end_time'] - started)}" if started is not None and data["end_time"] else ""
-        return self._line("failed", run["assignment"], self._paint(how_it_ended(data) + took, "red"), data["reason"])
+        if run is not None and started is not None and data["end_time"]:
+            self._took[run["assignment"]] = data["end_time"] - started
 
     def _retry(self, event: Event) -> str:
         data = event["data"]
@@ -123,20 +123,10 @@ class Narrator:
     def _assignment_ended(self, event: Event) -> str:
         data = event["data"]
         word = data["outcome"]
+        took = self._took.pop(data["assignment"], None)
+        said = coloured(word, self._paint) + (f" after {lasting(took)}" if took is not None else "")
         note = " (unverified)" if word == "succeeded" and not data["verified"] else ""
-        return self._line(word, data["assignment"], coloured(word, self._paint) + note, data["reason"])
-
-
-def how_it_ended(run: dict[str, Any]) -> str:
-    """How a run ended, in words: "exit code 2", "killed by SIGSEGV", "timed-out"."""
-    if run["outcome"] == "exited":
-        return f"exit code {run['exit_code']}"
-    if run["outcome"] == "signalled" and run["signal"] is not None:
-        try:
-            return f"killed by {signals.Signals(run['signal']).name}"
-        except ValueError:
-            return f"killed by signal {run['signal']}"
-    return str(run["outcome"])
+        return self._line(word, data["assignment"], said + note, data["reason"])
 
 
 def _count(number: int, noun: str) -> str:

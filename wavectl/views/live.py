@@ -14,7 +14,7 @@ from rich.text import Text
 
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.status import assignment_row, gate_lines, header, wave_title, with_counts
-from wavectl.views.text import Paint, columns, cut
+from wavectl.views.text import Paint, columns, cut, first_line
 from wavectl.views.words import word_of
 
 _RANK = {
@@ -93,7 +93,7 @@ def live_lines(view: dict[str, Any], paint: Paint, now: float, width: int, heigh
     if view["state"] == "checking":
         lines += ["  " + line for line in checklist_lines(view["checklist"], paint)]
     if view["reason"]:
-        lines.append(f"  {view['reason']}")
+        lines.append(f"  {first_line(view['reason'])}")
     footer = paint("  Ctrl-C: detach or stop", "dim")
     for wave in view["waves"]:
         if wave["state"] in ("running", "gate"):

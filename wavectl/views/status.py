@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wavectl.views.checklist import checklist_lines
-from wavectl.views.text import Paint, columns, lasting, one_line
+from wavectl.views.text import Paint, columns, first_line, lasting, one_line
 from wavectl.views.words import coloured, glyph, word_of
 
 
@@ -40,7 +40,7 @@ def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list
     """Cells of one assignment: sign, key, word, attempt, time, reason."""
     word = word_of(assignment)
     again = f"attempt {assignment['attempt']}" if assignment["attempt"] > 1 else ""
-    note = one_line(assignment["reason"])
+    note = first_line(assignment["reason"])
     if assignment["state"] == "backing-off" and assignment["retry_at"]:
         note = f"again in {lasting(max(0.0, assignment['retry_at'] - now))}: {note}"
     elif assignment["state"] == "waiting" and assignment["requires"]:
@@ -60,7 +60,7 @@ def gate_lines(gate: dict[str, Any] | None, paint: Paint) -> list[str]:
         word = check["state"] if check["state"] != "ended" else ("passed" if check["ok"] else "failed")
         tests = check["tests"]
         counted = f"  {tests['passed']} of {tests['total']} tests passed" if tests else ""
-        detail = one_line(check["detail"]) if check["state"] == "ended" else ""
+        detail = first_line(check["detail"]) if check["state"] == "ended" else ""
         lines.append(f"{glyph(word, paint)} {one_line(check['name'])}{counted}  {paint(detail, 'dim')}".rstrip())
     return lines
 
@@ -74,7 +74,7 @@ def wave_title(wave: dict[str, Any], paint: Paint, now: float) -> str:
     if wave["skew"] is not None:
         parts.append(paint(f"start skew {lasting(wave['skew'])}", "dim"))
     if wave["reason"]:
-        parts.append(one_line(wave["reason"]))
+        parts.append(first_line(wave["reason"]))
     return "  ".join(parts)
 
 
@@ -85,7 +85,7 @@ def status(view: dict[str, Any], paint: Paint) -> list[str]:
     lines = [header(view, paint, now)]
     lines.append(paint(f"  session {view['session']}  workspace {one_line(view['workspace'])}", "dim"))
     if view["reason"]:
-        lines.append(f"  {one_line(view['reason'])}")
+        lines.append(f"  {first_line(view['reason'])}")
     if any(not item["ok"] for item in view["checklist"]) or view["state"] == "checking":
         lines += ["", *("  " + line for line in checklist_lines(view["checklist"], paint))]
     for wave in view["waves"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from wavectl.views.checklist import item_line
 from wavectl.views.status import assignment_row, gate_lines
-from wavectl.views.text import Paint, columns, lasting, one_line, printable
+from wavectl.views.text import Paint, columns, first_line, lasting, one_line, printable
 from wavectl.views.timeline import draw
 from wavectl.views.words import coloured, glyph, word_of
 
@@ -66,7 +66,7 @@ def _outcome(view: dict[str, Any], paint: Paint) -> str:
     end = view["ended"] if view["ended"] is not None else view["now"]
     line = f"{glyph(word, paint)} {paint(view['name'], 'bold')} {coloured(word, paint)}"
     line += f" in {lasting(max(0.0, end - view['submitted']))}"
-    return line + (f": {one_line(view['reason'])}" if view["reason"] else "")
+    return line + (f": {first_line(view['reason'])}" if view["reason"] else "")
 
 
 def _waves(view: dict[str, Any], paint: Paint) -> list[str]:
@@ -77,7 +77,7 @@ def _waves(view: dict[str, Any], paint: Paint) -> list[str]:
         time = wave["ended"] - wave["started"] if wave["started"] is not None and wave["ended"] is not None else None
         rows.append([
             glyph(word, paint), wave["name"], coloured(word, paint), f"{good}/{len(wave['assignments'])}",
-            lasting(time), lasting(wave["skew"]), one_line(wave["reason"]),
+            lasting(time), lasting(wave["skew"]), first_line(wave["reason"]),
         ])  # fmt: skip
         rows += [["", "", *("" for _ in range(4)), line] for line in gate_lines(wave["gate"], paint)]
     return columns(rows, right=(3, 4, 5), indent=2)
@@ -106,7 +106,7 @@ def _measures(view: dict[str, Any]) -> list[str]:
 def _failures(failures: list[dict[str, Any]], paint: Paint, tails: Mapping[str, list[str]]) -> list[str]:
     lines = []
     for failure in failures:
-        lines.append(f"  {paint('✗', 'red')} {paint(failure['what'], 'bold')}  {one_line(failure['reason'])}")
+        lines.append(f"  {paint('✗', 'red')} {paint(failure['what'], 'bold')}  {first_line(failure['reason'])}")
         lines += [paint(f"      │ {printable(line)}", "dim") for line in tails.get(failure["run"], ())]
     return lines
 

@@ -63,6 +63,11 @@ def one_line(text: str) -> str:
     return " ".join(printable(text.replace("\n", " ").replace("\t", " ")).split(" "))
 
 
+def first_line(text: str) -> str:
+    """The first line of a reason, for tables: what follows it are lines of output, shown elsewhere."""
+    return one_line(text.strip().partition("\n")[0])
+
+
 def visible(text: str) -> int:
     """Columns that text takes on a terminal; colour codes take none."""
     bare = _SGR.sub("", text) if "\x1b" in text else text

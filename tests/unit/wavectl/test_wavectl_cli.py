@@ -14,6 +14,7 @@ from click.testing import Result
 from fake_daemon import FakeDaemon
 
 from wavectl.cli import COMMANDS
+from waved.errors import ExitStatus
 
 PROGRAM = [sys.executable, "-c", "from wavectl.cli import main; main()"]
 Run = Callable[..., Result]
@@ -187,3 +188,11 @@ def test_completion_scripts_and_session_names(daemon: FakeDaemon, wavectl: Run) 
     }  # fmt: skip
     done = subprocess.run(PROGRAM, capture_output=True, text=True, env=environment, timeout=60)
     assert "s1-deploy" in done.stdout
+
+
+def test_every_command_and_exit_status_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "wavectl.md").read_text()
+    for name in COMMANDS:
+        assert f"`wavectl {name}" in page
+    for status in ExitStatus:
+        assert f"\n| {status.value} |" in page
