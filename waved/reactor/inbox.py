@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,29 @@ class Inbox:
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self._fd)
+
+
+class SignalWakeup:
+    """Makes a signal wake the reactor's poll whichever thread the kernel delivers it to (signal.set_wakeup_fd)."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+
+    def fileno(self) -> int:
+        """Readable after a signal."""
+        return self._read
+
+    def clear(self) -> None:
+        """The handlers have run (in the main thread, before this): nothing is left to do."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._read, 4096)
+
+    def close(self) -> None:
+        """Stop watching."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._read)
+        os.close(self._write)
 
 
 class Helpers:
