@@ -223,7 +223,7 @@ class Reactor:
         data = event.data()
         for large in ("plan", "tail", "command", "failure"):
             data.pop(large, None)
-        log.info(event.kind, seq=event.seq, session=event.session, at=round(event.time, 6), **data)
+        log.info(event.kind, seq=event.seq, session=event.session, time=round(event.time, 6), **data)
 
     def require_journal(self) -> None:
         """Raises ResourceError while the journal cannot be written: nothing new is taken that cannot be recorded."""
