@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WAVECTL = [sys.executable, "-c", "from wavectl.cli import main; main()"]
+WAVECTL = [str(Path(sys.executable).with_name("wavectl"))]
 REQUIRES = {
     "api-writer/api-core": {"surveyor"},
     "api-writer/api-daemon": {"surveyor"},
