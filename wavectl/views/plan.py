@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from wavectl.views.text import Paint, cut, pad
@@ -67,7 +68,10 @@ def _wave(wave: Wave, graph: Graph, index: int, paint: Paint, width: int) -> Ite
         assignment = graph.assignments[key]
         label = cut(prefix + key, names)
         detail = _detail(agents[assignment.agent], assignment, others)
-        yield f"  {pad(label, names)}  {paint(detail, 'dim')}".rstrip()
+        first, *more = wrap(detail, max(20, width - names - 4), break_on_hyphens=False)
+        yield f"  {pad(label, names)}  {paint(first, 'dim')}"
+        beside = prefix.replace("├▶", "│ ").replace("└▶", "  ").replace("●", " ")
+        yield from (f"  {pad(beside, names)}  {paint(line, 'dim')}" for line in more)
     yield f"  {paint('gate', 'bold')}  {_gate(wave.gate, wave.agents)}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from waved.plan import timeline
 from waved.plan.advice import Advice
 from waved.plan.graph import Graph, build
-from waved.plan.mentions import Scope, named, overlapping, scopes
+from waved.plan.mentions import Scope, named, neighbours, overlapping, scopes
 from waved.plan.models import Plan
 from waved.plan.order import Order
 
@@ -24,14 +24,11 @@ def _of_wave(plan: Plan, graph: Graph, index: int) -> Iterator[Advice]:
     if timeline.places(plan, wave) == 1:
         return
     order = Order(graph, index)
-    found = scopes(plan, wave)
-    for number, one in enumerate(found):
-        for other in found[:number]:
-            if order.may_meet(one.agent, other.agent):
+    for one, other in neighbours(scopes(plan, wave)):
+        if order.may_meet(one.agent, other.agent):
+            if other.position < one.position:
                 yield from _shared_paths(index, one, other)
-        for other in found:
-            if other is not one and order.may_meet(one.agent, other.agent):
-                yield from _reads_unfinished(index, one, other)
+            yield from _reads_unfinished(index, one, other)
 
 
 def _shared_paths(index: int, one: Scope, other: Scope) -> Iterator[Advice]:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 
 from waved.errors import PlanError
@@ -79,9 +80,23 @@ def overlap(first: str, second: str) -> bool:
 
     Raises PlanError for a pattern that cannot be used.
     """
+    one_head, other_head = head(first), head(second)
+    shared = min(len(one_head), len(other_head))
+    if one_head[:shared] != other_head[:shared]:
+        return False
     ones = [_segments(alternative) for alternative in _checked(first)]
     others = [_segments(alternative) for alternative in _checked(second)]
     return any(_meet(one, other, "**", _segments_meet) for one in ones for other in others)
+
+
+@lru_cache(maxsize=4096)
+def head(pattern: str) -> tuple[str, ...]:
+    """The segments before the first wildcard: patterns can only overlap where one's head begins the other's.
+
+    Raises PlanError for a pattern that cannot be used.
+    """
+    _checked(pattern)
+    return tuple(takewhile(lambda segment: not _MAGIC.search(segment), _segments(_normal(pattern))))
 
 
 def names_folder(pattern: str) -> str:

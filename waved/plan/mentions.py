@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from waved.plan import globs
@@ -11,6 +11,8 @@ from waved.plan.graph import spread_tasks
 from waved.plan.models import Agent, Plan, Wave
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_RESULTS = re.compile(r"\{[{%][^}]*\bresults\b")
+_WORD = re.compile(r"[\w.-]+")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
 _PATH = re.compile(r"[\w.@~+-]*[\w*?\[\]{},/@~+-]*/[\w.*?\[\]{},/@~+-]*|\b[\w-]+\.[A-Za-z]\w{0,5}\b")
 # "Leave server/ alone" names a path that the agent is told to keep away from.
@@ -28,8 +30,12 @@ class Scope:
     position: int
     owns: tuple[str, ...]
     produces: tuple[str, ...]
-    text: str
+    words: frozenset[str]
+    """All words of its prompt, instructions, arguments and command."""
+    reads_results: bool
+    """Its templates look at what ended before."""
     paths: frozenset[str]
+    """The paths its own words name, as patterns."""
 
     @property
     def declared(self) -> tuple[str, ...]:
@@ -47,7 +53,10 @@ def scopes(plan: Plan, wave: Wave) -> list[Scope]:
         text = "\n\n".join([agent.prompt, *prompts, *agent.args, *words])
         produces = tuple(output.path for output in agent.produces)
         shared = f"{plan.session.instructions}\n{wave.instructions}"
-        found.append(Scope(agent, position, tuple(agent.owns), produces, text + "\n" + shared, _paths(text)))
+        everything = f"{text}\n{shared}"
+        words_of = frozenset(word.strip(".-") for word in _WORD.findall(everything))
+        reads = _RESULTS.search(everything) is not None
+        found.append(Scope(agent, position, tuple(agent.owns), produces, words_of, reads, _paths(text)))
     return found
 
 
@@ -69,9 +78,31 @@ def named(reader: Scope, patterns: Iterable[str]) -> str | None:
         for path in sorted(reader.paths):
             if pattern.startswith(path.rstrip("/") + "/"):
                 return path
-            if globs.problem(path) is None and any(globs.overlap(path, each) for each in _with_contents(pattern)):
+            if any(globs.overlap(path, each) for each in _with_contents(pattern)):
                 return path
     return None
+
+
+def neighbours(found: Sequence[Scope]) -> list[tuple[Scope, Scope]]:
+    """Pairs (each in both orders) of which one's words or paths could lie among what the other declares.
+
+    A wave of hundreds has very many pairs, nearly all of which are told apart by where their paths begin.
+    """
+    declared: dict[tuple[str, ...], set[int]] = {}
+    told: dict[tuple[str, ...], set[int]] = {}
+    for number, scope in enumerate(found):
+        for pattern in scope.declared:
+            declared.setdefault(globs.head(pattern), set()).add(number)
+        for pattern in (*scope.declared, *scope.paths):
+            told.setdefault(globs.head(pattern), set()).add(number)
+    pairs: set[tuple[int, int]] = set()
+    for ones, others in ((declared, told), (told, declared)):
+        for head, members in ones.items():
+            for length in range(len(head) + 1):
+                met = others.get(head[:length], ())
+                pairs.update((one, other) for one in members for other in met if one != other)
+    pairs |= {(other, one) for one, other in pairs}
+    return [(found[one], found[other]) for one, other in sorted(pairs)]
 
 
 def linked(one: Scope, other: Scope) -> bool:
@@ -80,8 +111,8 @@ def linked(one: Scope, other: Scope) -> bool:
         return True
     return any(
         named(reader, writer.declared) is not None
-        or re.search(rf"(?<![\w-]){re.escape(writer.agent.name)}(?![\w-])", reader.text) is not None
-        or re.search(r"\{[{%][^}]*\bresults\b", reader.text) is not None
+        or writer.agent.name.strip(".-") in reader.words
+        or reader.reads_results
         for reader, writer in ((one, other), (other, one))
     )
 
@@ -105,7 +136,7 @@ def _each_path(text: str) -> Iterator[str]:
             continue
         for found in _PATH.findall(sentence):
             path = found.rstrip(".,").removeprefix("./")
-            if path.strip("/*."):
+            if path.strip("/*.") and globs.problem(path) is None:
                 yield path
 
 

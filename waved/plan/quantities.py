@@ -46,6 +46,7 @@ def format_duration(seconds: float) -> str:
     """The shortest reading of a duration in seconds a person likes: "250ms", "4.2s", "1m30s", "2h05m"."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
+    seconds = round(seconds, 3)
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 10:

@@ -69,15 +69,20 @@ def places(plan: Plan, wave: Wave) -> int:
     return plan.session.max_parallel
 
 
-def length(wave: Wave, assignment: Assignment) -> tuple[float, str]:
-    """Seconds an assignment is expected to take, and what that rests on: "expect", "timeout" or "assumed"."""
-    agent = next(agent for agent in wave.agents if agent.name == assignment.agent)
-    tasks = [task for task in wave.tasks if task.name in assignment.tasks]
-    stated = _stated(agent, tasks)
-    if stated is not None:
-        return stated, "expect"
-    limit = agent.timeout or wave.timeout
-    return (limit / 2, "timeout") if limit else (ASSUMED, "assumed")
+def _lengths(wave: Wave, assignments: Sequence[Assignment]) -> dict[str, tuple[float, str]]:
+    """Seconds each assignment is expected to take, and what that rests on: "expect", "timeout" or "assumed"."""
+    agents = {agent.name: agent for agent in wave.agents}
+    tasks = {task.name: task for task in wave.tasks}
+    lengths = {}
+    for assignment in assignments:
+        agent = agents[assignment.agent]
+        stated = _stated(agent, [tasks[name] for name in assignment.tasks])
+        limit = agent.timeout or wave.timeout
+        if stated is not None:
+            lengths[assignment.key] = (stated, "expect")
+        else:
+            lengths[assignment.key] = (limit / 2, "timeout") if limit else (ASSUMED, "assumed")
+    return lengths
 
 
 def _stated(agent: Agent, tasks: Sequence[Task]) -> float | None:
@@ -92,6 +97,7 @@ def _wave_bars(plan: Plan, graph: Graph, index: int, start: float) -> list[Bar]:
     wave = plan.waves[index]
     keys = graph.waves[index]
     order = {key: number for number, key in enumerate(keys)}
+    lengths = _lengths(wave, [graph.assignments[key] for key in keys])
     missing = {key: {name for name in graph.assignments[key].requires if name in order} for key in keys}
     dependents: dict[str, list[str]] = {}
     for key, names in missing.items():
@@ -107,7 +113,7 @@ def _wave_bars(plan: Plan, graph: Graph, index: int, start: float) -> list[Bar]:
         while ready and len(running) < limit:
             number = heapq.heappop(ready)
             key = keys[number]
-            seconds, basis = length(wave, graph.assignments[key])
+            seconds, basis = lengths[key]
             bars[key] = Bar(key, index, now, now + seconds, basis)
             heapq.heappush(running, (now + seconds, number))
         now, ended = heapq.heappop(running)

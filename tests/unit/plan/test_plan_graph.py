@@ -93,7 +93,8 @@ def test_what_does_not_exist_is_refused_with_a_near_match():
     assert told == [
         'a second task named "w" (task names are unique in the whole plan; give this one another name)',
         'no agent takes tasks of domain "c" (this wave\'s agents have: a, b)',
-        'task "u" has neither `domain` nor `agent` (say who takes it: `domain = "…"` of an agent of this wave, or `agent = "…"`)',
+        'task "u" has neither `domain` nor `agent` '
+        '(say who takes it: `domain = "…"` of an agent of this wave, or `agent = "…"`)',
         'no agent "bb" in this wave (did you mean "b"?)',
         'no task "x" in this plan (tasks of this plan: t, u, v, w)',
         'task "w" waits for itself (remove it from its own list)',

@@ -4,8 +4,8 @@ import tomllib
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from plan_writing import Writer, plans
+
 from waved.plan.locate import Locator, show
 
 
