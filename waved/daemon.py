@@ -157,10 +157,14 @@ def _raise_descriptor_limit() -> None:
 def _set_up_log(log_file: Path | None) -> None:
     """JSON lines to a file or stderr; readable lines when stderr is a terminal."""
     pretty = log_file is None and sys.stderr.isatty()
-    try:
-        stream = sys.stderr if log_file is None else log_file.open("a", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise NotAllowedError(f"cannot write the log {log_file}: {error.strerror}") from None
+    stream = sys.stderr
+    if log_file is not None:
+        try:
+            stream = log_file.open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise NotAllowedError(f"cannot write the log {log_file}: {error.strerror}") from None
+        # What workers or a crash print belongs there too.
+        os.dup2(stream.fileno(), 2)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -289,6 +289,8 @@ class Pool:
 
     def next_deadline(self) -> float | None:
         """When `poll` is to be called even if nothing arrives; seconds since boot."""
+        if self._news:
+            return boot_seconds()
         times = [batch.due for batch in self._batches] + [due for _, due in self._dead.values()]
         return min(times, default=None)
 

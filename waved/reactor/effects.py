@@ -50,24 +50,35 @@ class Effects:
         """Act on what was just journalled."""
         starts: list[Start] = []
         for event in events:
-            session = self._sessions.live.get(event.session)
-            match event:
-                case ev.SessionSubmitted() if session is not None:
-                    self._begin(session)
-                case ev.RunStarting() if session is not None and event.run in session.active:
-                    starts.append(self._start(session, event))
-                case ev.RunStopping() if session is not None:
-                    self._stop(session, event)
-                case ev.CheckStarted() if session is not None:
-                    self._look_at_outputs(session, event)
-                case ev.RunEnded() if session is not None:
-                    self._read_reports(session, event)
-                case ev.GateStarted() if session is not None and not event.assignment:
-                    self._arm_wave(session, session.wave + 1)
-                case ev.SessionEnded():
-                    self._end(event)
+            try:
+                self._act(event, starts)
+            except Exception as error:  # noqa: BLE001 — invariant 9: a defect costs what it concerns, nothing else
+                self._on_defect(event.kind, error)
+                if isinstance(event, ev.RunStarting):
+                    why = f"waved could not prepare it: {type(error).__name__}: {error}"
+                    self._helpers.inbox.put(ev.RunEnded(event.session, event.run, "not-started", reason=why))
         if starts:
             self._pool.release(starts)
+
+    def _act(self, event: ev.Event, starts: list[Start]) -> None:
+        session = self._sessions.live.get(event.session)
+        if session is None:
+            if isinstance(event, ev.SessionEnded):
+                self._end(event)
+            return
+        match event:
+            case ev.SessionSubmitted():
+                self._begin(session)
+            case ev.RunStarting() if event.run in session.active:
+                starts.append(self._start(session, event))
+            case ev.RunStopping():
+                self._stop(session, event)
+            case ev.CheckStarted():
+                self._look_at_outputs(session, event)
+            case ev.RunEnded():
+                self._read_reports(session, event)
+            case ev.GateStarted() if not event.assignment:
+                self._arm_wave(session, session.wave + 1)
 
     def replenish(self) -> None:
         """Keep some warm workers for what may start next; called when a turn's urgent work is done."""
@@ -110,7 +121,7 @@ class Effects:
         sequential = not (session.plan.session.parallel and wave.plan.parallel)
         limit = 1 if sequential else session.plan.session.max_parallel or len(first)
         chosen = first[:limit]
-        self._pool.prepare(len(chosen) - len(self._pool.armed_ahead()))
+        self._pool.prepare(len(chosen))
         for key in chosen:
             node = session.nodes[key]
             forecast = ev.RunStarting(

@@ -85,7 +85,7 @@ class Reactor:
         while not self._done:
             poller.poll(self._patience())
             signals.clear()
-            self.turn()
+            self._guarded(lambda _: self.turn(), None)
         signals.close()
 
     def turn(self) -> None:

@@ -1,0 +1,48 @@
+"""What all tests share: nothing may be left behind, and a real daemon in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live import Daemon, processes_of, wait_for
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A temporary folder whose path is short enough for unix sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="waved-t-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+    assert not folder.exists(), f"{folder} could not be removed"
+
+
+@pytest.fixture
+def daemon(short_tmp: Path) -> Iterator[Daemon]:
+    """A running daemon. When the test is over it is ended, and not one process of it may be left."""
+    running = Daemon(short_tmp)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.end()
+    wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
+
+
+@pytest.fixture
+def workspace(short_tmp: Path) -> Path:
+    """A git repository with one commit."""
+    folder = short_tmp / "ws"
+    folder.mkdir()
+    (folder / "README.md").write_text("# a repository\n")
+    who = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
+    who |= {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True, env={**os.environ, **who})
+    return folder
