@@ -150,7 +150,7 @@ class Agent(Model):
     command: CommandLine | None = None
     """For `use = "command"`: a list is executed as it is (each word a template); a string is run by the shell."""
     args: list[Word] = Field(default_factory=list)
-    """More arguments for the agent program."""
+    """More arguments for the agent program: each a template."""
     model: Word | None = None
     """The model the program is to use, in the program's own spelling."""
     prompt: Word = ""

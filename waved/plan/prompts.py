@@ -61,10 +61,11 @@ class _Environment(SandboxedEnvironment):
 _environment = _Environment(undefined=_Undefined, autoescape=False, keep_trailing_newline=True)
 
 
-def check(template: str, variables: Collection[str] | None = None) -> str | None:
+def check(template: str, variables: Collection[str] | None = None, *, word: bool = False) -> str | None:
     """What is wrong with a template, for a person (None: nothing): its syntax, unknown names, unknown fields.
 
-    `variables` are the names of the plan's own `vars`, where they are known.
+    `variables` are the names of the plan's own `vars`, where they are known. `word`: it is a word of a command line,
+    which may name the whole `prompt` as well.
     """
     if len(template) > LONGEST:
         return f"the template is longer than {LONGEST} characters"
@@ -72,7 +73,8 @@ def check(template: str, variables: Collection[str] | None = None) -> str | None
         return None
     try:
         tree = _environment.parse(template)
-        unknown = sorted(meta.find_undeclared_variables(tree) - VARIABLES.keys() - _environment.globals.keys())
+        known = {*VARIABLES, *_environment.globals, *(["prompt"] if word else [])}
+        unknown = sorted(meta.find_undeclared_variables(tree) - known)
     except TemplateSyntaxError as error:
         return f"line {error.lineno} of the template: {error.message}"
     except TemplateError as error:

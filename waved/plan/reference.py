@@ -27,7 +27,8 @@ Durations are text such as `"90s"`, `"10m"` or `"1h30m"` (units: ms, s, m, h, d)
 year. Sizes are `100`, `"2KB"` or `"1.5MB"` (1 KB is 1024 bytes). Names are letters, digits, dots, dashes and
 underscores, at most 64; names of agents, tasks and waves are each unique in the plan. Path patterns are relative to
 the workspace: `*`, `**`, `?`, `[a-z]`, `{a,b}`; a pattern that ends in `/` means everything in that folder, and none
-leads outside. Prompts, instructions and the words of a `command` list are templates: [prompts.md](prompts.md).
+leads outside. Prompts, instructions, `args` and the words of a `command` list are templates:
+[prompts.md](prompts.md).
 
 *This page is generated from `waved/plan/models.py`.*
 """

@@ -74,7 +74,3 @@ def _braces(agent: Agent, where: KeyPath) -> Iterator[Advice]:
         message = "a shell string is not a template: {{ … }} stays as it is"
         hint = 'use "$WAVED_SESSION", "$WAVED_AGENT", …; or write the command as a list'
         yield Advice((*where, "command"), "not-a-template", message, hint)
-    for number, word in enumerate(agent.args):
-        if _BRACES.search(word):
-            message = "`args` are not templates: {{ … }} stays as it is"
-            yield Advice((*where, "args", number), "not-a-template", message, "put it into the prompt")

@@ -14,14 +14,14 @@ def problems(plan: Plan) -> list[Problem]:
     """All problems of a plan whose shape is right; empty when it can be run (O4, O8)."""
     found = graph.problems(plan)
     for where, template in templates(plan):
-        wrong = prompts.check(template, plan.session.vars)
+        wrong = prompts.check(template, plan.session.vars, word="command" in where or "args" in where)
         if wrong is not None:
             found.append(Problem(where, wrong))
     return found
 
 
 def templates(plan: Plan) -> Iterator[tuple[KeyPath, str]]:
-    """Every template of a plan with its key: instructions, prompts, and the words of command lists."""
+    """Every template of a plan with its key: instructions, prompts, `args` and the words of command lists."""
     yield ("session", "instructions"), plan.session.instructions
     for index, wave in enumerate(plan.waves):
         yield ("wave", index, "instructions"), wave.instructions
@@ -33,6 +33,8 @@ def templates(plan: Plan) -> Iterator[tuple[KeyPath, str]]:
 
 def _agent_templates(agent: Agent, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     yield (*where, "prompt"), agent.prompt
+    for number, word in enumerate(agent.args):
+        yield (*where, "args", number), word
     if isinstance(agent.command, list):
         for number, word in enumerate(agent.command):
             yield (*where, "command", number), word

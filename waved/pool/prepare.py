@@ -40,12 +40,13 @@ def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
         )
     prompt_path = folder / record.PROMPT
     prompt_path.write_text(prompt, encoding="utf-8")
+    words = {**context, "tasks": spec["tasks"], "failure": spec["failure"], "prompt": prompt}
     command = spec["command"]
     if isinstance(command, list) and spec["purpose"] == "agent":
-        command = [prompts.render(word, {**context, "prompt": prompt}) for word in command]
+        command = [prompts.render(word, words) for word in command]
     deployment = Deployment(
         command=command,
-        args=[prompts.render(word, {**context, "prompt": prompt}) for word in spec["args"]],
+        args=[prompts.render(word, words) for word in spec["args"]],
         model=spec["model"],
         prompt=prompt,
         prompt_path=prompt_path,

@@ -145,7 +145,6 @@ class TestSettings:
             ({"gate": {"retries": 2}}, "no-retries"),
             ({"gate": {"commands": [{"run": "x", "min_pass_rate": 0.9}]}}, "no-junit"),
             ({"gate": {"commands": [["echo", "{{ agent.name }}"]]}}, "not-a-template"),
-            ({"args": ["--title", "{{ session.name }}"]}, "not-a-template"),
             ({"use": None, "command": "echo {{ agent.name }}"}, "not-a-template"),
             ({"owns": ["src/**"], "produces": ["docs/x.md"]}, "not-owned"),
         ],

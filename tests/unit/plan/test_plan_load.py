@@ -106,6 +106,7 @@ def test_what_is_written_is_what_is_loaded(tmp_path_factory, plan, seed):
         ('use = "claude"', '`command` belongs to `use = "command"`, not to `use = "claude"`'),
         ("env = { set = { TOKEN = 5 } }", "env.set.TOKEN: must be text in quotes"),
         ('env = { set = { "A=B" = "x" } }', "env.set"),
+        ('args = ["{{ agent.nam }}"]', 'args[0]: line 1 of the template: "agent.nam" is unknown'),
         ('args = ["a\\u0000b"]', "args[0]: holds a NUL character"),
     ],
 )

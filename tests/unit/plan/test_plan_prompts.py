@@ -90,6 +90,11 @@ def test_errors_while_rendering_name_the_line(template, told):
     assert told in caught.value.message
 
 
+def test_a_word_of_a_command_line_may_name_the_whole_prompt():
+    assert check("--message={{ prompt }}", word=True) is None
+    assert '"prompt" is unknown' in (check("{{ prompt }}") or "")
+
+
 TASKS = [
     {"name": "t1", "domain": "d", "prompt": "Mend {{ vars.items }}.\n"},
     {"name": "t2", "domain": None, "prompt": ""},
