@@ -172,7 +172,7 @@ class _Report(io.BytesIO):
 
     def read(self, _size: int | None = -1) -> bytes:
         """The next piece, however many bytes are asked for."""
-        return super().read(512 * 1024)
+        return super().read(256 * 1024)
 
 
 def _count(data: bytes, result: JUnitResult) -> None:

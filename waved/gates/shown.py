@@ -18,7 +18,7 @@ def shown(name: str) -> str:
         text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
     if len(text) > LONGEST_NAME:
         half = LONGEST_NAME // 2
-        text = f"{text[:half]}…{text[-half:]}"
+        text = f"{text[: half - 1]}…{text[-half:]}"
     return text
 
 

@@ -1,0 +1,123 @@
+"""Finding agent programs: built-in ones without metadata, plug-ins through real installed distributions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from waved.agents import registry
+from waved.agents.base import Program
+from waved.errors import NotFoundError, WavedError
+
+GOOD = """
+class Goose:
+    name, executable, passes, install_hint = "goose", "goose", ("GOOSE_*",), "install goose"
+    def invocation(self, deployment):
+        raise NotImplementedError
+"""
+
+AddPackage = Callable[..., None]
+
+
+@pytest.fixture
+def add_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddPackage]:
+    """Installs a distribution that offers agent programs, for the length of a test."""
+    registry._plug_ins.cache_clear()
+    added: list[str] = []
+
+    def add(module: str, source: str, **offers: str) -> None:
+        site = tmp_path / f"site-{module}"
+        info = site / f"{module}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{module}.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n")
+        lines = [f"{name} = {module}:{target}" for name, target in offers.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[waved.agents]", *lines]) + "\n")
+        monkeypatch.syspath_prepend(str(site))
+        added.append(module)
+        registry._plug_ins.cache_clear()
+
+    yield add
+    registry._plug_ins.cache_clear()
+    for module in added:
+        sys.modules.pop(module, None)
+
+
+def test_a_plug_in_is_found(add_package: AddPackage) -> None:
+    add_package("goosery", GOOD, goose="Goose")
+    program = registry.find_program("goose")
+    assert isinstance(program, Program)
+    assert program.passes == ("GOOSE_*",)
+    assert "goose" in registry.program_names()
+
+
+def test_a_plug_in_may_offer_an_object(add_package: AddPackage) -> None:
+    add_package("goosery", GOOD + "goose = Goose()", goose="goose")
+    assert registry.find_program("goose").executable == "goose"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import no_such_module_here", "ModuleNotFoundError: No module named 'no_such_module_here'"),
+        ("def broken(", "SyntaxError"),
+        ("raise SystemExit('gone')", "SystemExit: gone"),
+        ("x = 1", "AttributeError"),
+        ("class Goose:\n    def __init__(self): raise RuntimeError('sick')", "RuntimeError: sick"),
+        ("class Goose: name = 'goose'", "lacks executable, install_hint, passes (a tuple of names), invocation()"),
+        (GOOD.replace('("GOOSE_*",)', '"GOOSE_*"'), "lacks passes (a tuple of names)"),
+    ],
+)
+def test_a_broken_plug_in_is_named_and_costs_nobody_else(add_package: AddPackage, source: str, said: str) -> None:
+    add_package("sickgoose", source, goose="Goose")
+    with pytest.raises(WavedError) as raised:
+        registry.find_program("goose")
+    assert said in raised.value.message
+    assert "sickgoose 1.2" in raised.value.hint
+    assert registry.find_program("claude").name == "claude"
+    assert "goose" in registry.program_names()
+
+
+def test_two_packages_with_one_name_are_both_named(add_package: AddPackage) -> None:
+    add_package("one", GOOD, goose="Goose")
+    add_package("two", GOOD, goose="Goose")
+    with pytest.raises(WavedError, match="offered by") as raised:
+        registry.find_program("goose")
+    assert "one 1.2" in raised.value.message
+    assert "two 1.2" in raised.value.message
+
+
+def test_a_plug_in_cannot_take_a_built_in_name(add_package: AddPackage) -> None:
+    add_package("thief", GOOD, claude="Goose")
+    assert registry.find_program("claude").executable == "claude"
+
+
+def test_an_unknown_name_gets_a_near_match_or_the_list() -> None:
+    with pytest.raises(NotFoundError, match='no agent program "cluade"') as near:
+        registry.find_program("cluade")
+    assert near.value.hint == 'did you mean "claude"?'
+    with pytest.raises(NotFoundError) as far:
+        registry.find_program("xyzzy")
+    assert "aider, claude, codex, command, gemini, opencode" in far.value.hint
+    assert 'command = ["xyzzy", …]' in far.value.hint
+
+
+def test_every_built_in_is_also_an_entry_point_of_the_package() -> None:
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    assert project["project"]["entry-points"]["waved.agents"] == registry.BUILT_IN
+
+
+def test_the_zygote_imports_little_and_only_what_is_asked_for() -> None:
+    script = (
+        "import sys; from waved.agents.registry import find_program; find_program('claude');"
+        "print(*[m for m in ('pydantic', 'zmq', 'click', 'rich', 'importlib.metadata', 'waved.agents.codex')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
