@@ -7,7 +7,7 @@ the clock's base (see `waved.reactor.clock`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,13 +117,18 @@ class Journal:
             ) from None
         self.last_seq = events[-1].seq
 
-    def read(self, *, after: int = 0, session: str = "", limit: int = 500) -> list[Row]:
-        """Rows with a sequence number above `after`, oldest first; of all sessions when `session` is empty."""
+    def read(self, *, after: int = 0, session: str = "", kinds: Collection[str] = (), limit: int = 500) -> list[Row]:
+        """Rows with a sequence number above `after`, oldest first; of any session and kind when those are empty."""
+        conditions: list[str] = ["seq > ?"]
+        values: list[int | str] = [after]
         if session:
-            query = "SELECT * FROM events WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?"
-            found = self._db.execute(query, (session, after, limit))
-        else:
-            found = self._db.execute("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+            conditions.append("session = ?")
+            values.append(session)
+        if kinds:
+            conditions.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            values += kinds
+        query = f"SELECT * FROM events WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"  # noqa: S608 — only fixed texts
+        found = self._db.execute(query, (*values, limit))
         return [Row(*row) for row in found]
 
     def all(self) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import struct
 import time
@@ -30,7 +31,8 @@ class Capture:
 
     def __init__(self, folder: Path, clock_offset: float) -> None:
         self._offset_ns = int(clock_offset * 1e9)
-        self._buffer = bytearray(_PIECE)
+        # Anonymous memory costs nothing until it is touched; most runs print little.
+        self._buffer = mmap.mmap(-1, _PIECE)
         self._view = memoryview(self._buffer)
         self.written = 0
         self.dropped = 0

@@ -4,7 +4,10 @@ that takes for ever or a broken plug-in costs its own run and nobody else's.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import mmap
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from waved.agents.registry import find_program
 from waved.errors import WavedError
 from waved.plan import prompts
 from waved.pool import record
-from waved.pool.launch import NotStartedError
+from waved.pool.launch import NotStartedError, resolve
 
 
 def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
@@ -56,3 +59,18 @@ def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
         attempt=spec["attempt"],
     )
     return find_program(spec["program"]).invocation(deployment)
+
+
+def rehearse() -> None:
+    """Go through the motions once, without any effect. A forked process copies each page of memory it touches first;
+    a worker that waits does so before it is needed, and starts its run in half the time.
+    """
+    prompts.compose(instructions=["{{ a }}"], prompt="{{ a }}", tasks=[], context={"a": ""}, failure="")
+    here = Path("/")
+    deployment = Deployment(["true"], [], None, "", here, here, here, here, 1)
+    invocation = find_program("command").invocation(deployment)
+    with contextlib.suppress(NotStartedError):
+        resolve(invocation.argv, "/", {"PATH": os.defpath})
+    json.dumps({"rehearsal": invocation.argv, "numbers": [0.5, 1, None]}, indent=1, ensure_ascii=False)
+    record.seal(json.dumps({"rehearsal": 1}).encode())
+    mmap.mmap(-1, mmap.PAGESIZE).close()

@@ -18,8 +18,7 @@ CONTEXT = "context.json"
 
 def write_exit(folder: Path, record: dict[str, Any]) -> None:
     """Write the exit record durably; raises OSError (disk full). A torn record is recognised by its checksum."""
-    body = json.dumps(record, ensure_ascii=True).encode()
-    line = body + b"\n%08x\n" % zlib.crc32(body)
+    line = seal(json.dumps(record, ensure_ascii=True).encode())
     fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(line)
@@ -28,6 +27,11 @@ def write_exit(folder: Path, record: dict[str, Any]) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def seal(body: bytes) -> bytes:
+    """A record's line and its checksum."""
+    return body + b"\n%08x\n" % zlib.crc32(body)
 
 
 def read_exit(folder: Path) -> dict[str, Any] | None:

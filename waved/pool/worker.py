@@ -26,11 +26,13 @@ from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.launch import Launch, NotStartedError, resolve
 from waved.pool.linux import become_subreaper, boot_seconds, set_process_name
-from waved.pool.prepare import prepare
+from waved.pool.prepare import prepare, rehearse
 
 TAIL_BYTES = 4096
 KILL_PASS = 0.02
 """Seconds between two passes of killing."""
+MAX_SHOWN = 500
+"""Characters of one word of a command line in the journal."""
 LEFTOVER_TERM_GRACE = 1.0
 """Seconds leftovers get between SIGTERM and SIGKILL."""
 
@@ -81,6 +83,8 @@ class Worker:
         """Wait for `arm`, then see the run through."""
         assert self.channel is not None  # noqa: S101 — a new worker is connected
         try:
+            if not select.select([self.channel.fileno()], [], [], 0)[0]:
+                rehearse()
             while not self.released:
                 message, _ = self.channel.receive()
                 if "arm" in message:
@@ -133,7 +137,6 @@ class Worker:
         invocation = prepare(spec, self.folder)
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
-        record.write_spec(self.folder, spec, self.argv)
         path = resolve(self.argv, spec["cwd"], env)
         os.chdir(spec["cwd"])
         stdin = self._stdin(invocation.stdin)
@@ -166,9 +169,11 @@ class Worker:
         if limits["timeout"] is not None:
             self.deadline = boot_seconds() + limits["timeout"]
         self._tell({"started": self._started()})
+        with contextlib.suppress(OSError):  # a disk that is full costs the description, not the run
+            record.write_spec(self.folder, self.spec, shown(self.argv))
 
     def _started(self) -> dict[str, Any]:
-        return {"run": self.spec["run"], "pid": self.pid, "at": self.started_at, "argv": self.argv}
+        return {"run": self.spec["run"], "pid": self.pid, "at": self.started_at, "argv": shown(self.argv)}
 
     def _withdraw(self) -> None:
         """Nothing was started, and nothing will be; the run's files are closed."""
@@ -390,3 +395,8 @@ class Worker:
             "cpu_seconds": round(self.cpu, 6),
             "max_rss": self.rss or None,
         }
+
+
+def shown(argv: list[str]) -> list[str]:
+    """A command line for people: long words (a whole prompt) cut short; the prompt is in its own file."""
+    return [word if len(word) <= MAX_SHOWN else f"{word[:MAX_SHOWN]}… ({len(word)} characters)" for word in argv]

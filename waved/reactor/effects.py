@@ -87,8 +87,9 @@ class Effects:
             for session in self._sessions.live.values()
             if session.phase == "running" and (wave := session.current) is not None
         )
-        if wanted and self._pool.warm < min(wanted, WARM_RESERVE):
-            self._pool.prepare(min(wanted, WARM_RESERVE))
+        reserve = min(wanted, WARM_RESERVE)
+        if self._pool.warm * 2 < reserve:
+            self._pool.prepare(reserve)
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -199,9 +200,7 @@ class Effects:
         def job() -> None:
             results = check_outputs(Path(session.workspace), check.outputs)
             verdict.ok = all(result.ok for result in results)
-            verdict.detail = "\n".join(
-                f"{result.path}: {result.detail}" for result in results if verdict.ok or not result.ok
-            )
+            verdict.detail = "\n".join(result.detail for result in results if verdict.ok or not result.ok)
             self._report_check(verdict)
 
         self._helpers.run(job, partial(self._check_defect, verdict))

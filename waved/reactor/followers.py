@@ -24,10 +24,15 @@ Answer = Callable[[dict[str, Any]], None]
 @dataclass(slots=True)
 class _Follower:
     session: str
+    kinds: frozenset[str]
     after: int
     limit: int
     due: float
     answer: Answer
+
+    def wants(self, event: Event) -> bool:
+        """Whether this event is one of those asked for."""
+        return (not self.session or event.session == self.session) and (not self.kinds or event.kind in self.kinds)
 
 
 class Followers:
@@ -39,13 +44,19 @@ class Followers:
         self._first_recent = journal.last_seq + 1
         self._waiting: list[_Follower] = []
 
-    def ask(self, session: str, after: int, limit: int, due: float | None, answer: Answer) -> None:
-        """Answer now if there is something after `after`, else when there is, or at `due` (waved's clock)."""
-        result = self._read(session, after, limit)
+    def ask(
+        self, session: str, kinds: frozenset[str], after: int, limit: int, due: float | None, answer: Answer
+    ) -> None:
+        """Answer now if there is something after `after`, else when there is, or at `due` (waved's clock).
+
+        `session` and `kinds` narrow it down; empty means any.
+        """
+        follower = _Follower(session, kinds, after, limit, due or 0.0, answer)
+        result = self._read(follower)
         if result["events"] or due is None or len(self._waiting) >= MAX_WAITING:
             answer(result)
         else:
-            self._waiting.append(_Follower(session, after, limit, due, answer))
+            self._waiting.append(follower)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Events were journalled: remember them, and answer who waited for them."""
@@ -57,11 +68,10 @@ class Followers:
             self._recent.append(event)
         if not self._waiting:
             return
-        touched = {event.session for event in events}
         still: list[_Follower] = []
         for follower in self._waiting:
-            if not follower.session or follower.session in touched:
-                follower.answer(self._read(follower.session, follower.after, follower.limit))
+            if any(follower.wants(event) for event in events):
+                follower.answer(self._read(follower))
             else:
                 still.append(follower)
         self._waiting = still
@@ -72,26 +82,28 @@ class Followers:
             late = [follower for follower in self._waiting if follower.due <= now]
             self._waiting = [follower for follower in self._waiting if follower.due > now]
             for follower in late:
-                follower.answer(self._read(follower.session, follower.after, follower.limit))
+                follower.answer(self._read(follower))
 
     def next_deadline(self) -> float | None:
         """When `expire` is due; None: nobody waits."""
         return min((follower.due for follower in self._waiting), default=None)
 
-    def _read(self, session: str, after: int, limit: int) -> dict[str, Any]:
+    def _read(self, follower: _Follower) -> dict[str, Any]:
+        session, after, limit = follower.session, follower.after, follower.limit
         found: list[dict[str, Any]] = []
         if after + 1 >= self._first_recent:
             for event in reversed(self._recent):
                 if event.seq <= after:
                     break
-                if not session or event.session == session:
+                if follower.wants(event):
                     found.append(describe(event))
             found.reverse()
         else:
-            found = [_describe_row(row) for row in self._journal.read(after=after, session=session, limit=limit + 1)]
+            rows = self._journal.read(after=after, session=session, kinds=follower.kinds, limit=limit + 1)
+            found = [_describe_row(row) for row in rows]
         more = len(found) > limit
         found = found[:limit]
-        last = found[-1]["seq"] if found else (after if session else max(after, self._journal.last_seq))
+        last = found[-1]["seq"] if found else after
         return {"events": found, "last": last, "more": more}
 
 

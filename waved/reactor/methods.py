@@ -186,13 +186,18 @@ def session_resume(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
 def events_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Events after a sequence number; waits for one when there is none."""
     wanted = params.text("session", "")
+    kinds = params.texts("kinds")
     after = params.integer("after", 0, 0, 2**62)
     limit = params.integer("limit", 500, 1, 5000)
     wait = params.seconds("wait", 0.0, MAX_WAIT)
     params.finish()
     session_id = reactor.sessions.resolve(wanted) if wanted else ""
     due = reactor.clock.now() + wait if wait > 0 else None
-    reactor.followers.ask(session_id, after, limit, due, lambda result: reactor.server.answer(asked, result))
+    if len(kinds) > len(ev.KINDS):
+        raise BadRequestError("events.read: more `kinds` than there are")
+    reactor.followers.ask(
+        session_id, frozenset(kinds), after, limit, due, lambda result: reactor.server.answer(asked, result)
+    )
     return None
 
 
