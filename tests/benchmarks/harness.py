@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ class Daemon:
             self.process.wait()
             raise BenchmarkError(f"waved did not start: {said or 'it ended without a word'}")
         self.client = Client(str(folder / "run" / "control.sock"), timeout=60.0)
+        self._settle()
 
     @property
     def state(self) -> Path:
@@ -74,6 +76,18 @@ class Daemon:
     def family(self) -> list[psutil.Process]:
         """Every process below the daemon: zygote, workers, agents."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def _settle(self) -> None:
+        """Waits until the daemon and its zygote have come to rest: "running" is measured, not "starting"."""
+        spent, deadline = -1.0, time.monotonic() + 10
+        while time.monotonic() < deadline:
+            processes = [psutil.Process(self.process.pid), *self.family()]
+            now = sum(sum(process.cpu_times()[:2]) for process in processes)
+            if now == spent:
+                return
+            spent = now
+            time.sleep(0.2)
+        raise BenchmarkError("waved did not come to rest within 10 s of its start")
 
     def close(self) -> None:
         """Ends the daemon and whatever it still runs."""
