@@ -72,7 +72,6 @@ def _program_values(agent: Mapping[str, Any], env: Mapping[str, str], problems: 
     if not isinstance(name, str) or name == "command":
         return {}
     from waved.agents.registry import find_program
-
     from waved.errors import WavedError
 
     try:

@@ -18,7 +18,6 @@ from waved.errors import ConflictError, ExitStatus, WavedError
 
 View = dict[str, Any]
 _TAIL_LINES = 8
-_MOST_TAILS = 10
 
 
 class Presenter(Protocol):
@@ -217,11 +216,11 @@ def _single_keys() -> Iterator[None]:
 def print_summary(view: View, client: Client) -> None:
     """The summary, with the last lines of output of what failed."""
     from wavectl.outputs import tail
-    from wavectl.views.summary import failures_of, summary
+    from wavectl.views.summary import MOST_FAILURES, failures_of, summary
 
     tails: dict[str, list[str]] = {}
     folder = ""
-    for failure in failures_of(view)[:_MOST_TAILS]:
+    for failure in failures_of(view)[:MOST_FAILURES]:
         if failure["run"]:
             with suppress(WavedError):  # the output may be gone; the summary is not worth less for it
                 tails[failure["run"]] = tail(client, view["session"], failure["run"], _TAIL_LINES)

@@ -13,6 +13,8 @@ from wavectl.views.words import coloured, glyph, word_of
 
 MOST_AGENTS = 40
 """Agents named in the summary; those that did not succeed come first."""
+MOST_FAILURES = 10
+"""Failures told with their last lines of output."""
 _BAD = ("failed", "timed-out", "lost", "stopped")
 
 
@@ -105,9 +107,11 @@ def _measures(view: dict[str, Any]) -> list[str]:
 
 def _failures(failures: list[dict[str, Any]], paint: Paint, tails: Mapping[str, list[str]]) -> list[str]:
     lines = []
-    for failure in failures:
+    for failure in failures[:MOST_FAILURES]:
         lines.append(f"  {paint('✗', 'red')} {paint(failure['what'], 'bold')}  {first_line(failure['reason'])}")
         lines += [paint(f"      │ {printable(line)}", "dim") for line in tails.get(failure["run"], ())]
+    if len(failures) > MOST_FAILURES:
+        lines.append(paint(f"  … and {len(failures) - MOST_FAILURES} more", "dim"))
     return lines
 
 
