@@ -7,6 +7,7 @@ defaults, never rename. Times are unix seconds on waved's own clock, which never
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -37,13 +38,14 @@ class Event:
         return {name: getattr(self, name) for name in _own_fields(type(self))}
 
 
-_OWN_FIELDS: dict[type[Event], tuple[str, ...]] = {}
+_OWN_FIELDS: dict[type[Event], KeysView[str]] = {}
 
 
-def _own_fields(cls: type[Event]) -> tuple[str, ...]:
+def _own_fields(cls: type[Event]) -> KeysView[str]:
+    """Names in the order they are declared; a view of keys, so that sets of names compare with it."""
     names = _OWN_FIELDS.get(cls)
     if names is None:
-        names = tuple(item.name for item in fields(cls) if item.name not in ("session", "seq", "time"))
+        names = {item.name: None for item in fields(cls) if item.name not in ("session", "seq", "time")}.keys()
         _OWN_FIELDS[cls] = names
     return names
 
@@ -55,7 +57,9 @@ def from_data(kind: str, session: str, seq: int, time: float, data: dict[str, An
     """
     cls = KINDS[kind]
     known = _own_fields(cls)
-    return cls(session=session, seq=seq, time=time, **{name: value for name, value in data.items() if name in known})
+    if not data.keys() <= known:
+        data = {name: value for name, value in data.items() if name in known}
+    return cls(session=session, seq=seq, time=time, **data)
 
 
 # --- the session --------------------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.gate import build_checks
-from waved.domain.state import ChecklistItem, Gate, Node, Run, Session, WaveState, new_session
+from waved.domain.gate import awaits_reports, build_checks
+from waved.domain.limits import start_wait
+from waved.domain.readiness import forget_stale, look_at_requirements, make_ready, reset
+from waved.domain.state import ChecklistItem, Gate, Run, Session, WaveState, new_session
 from waved.plan.models import Plan
 
 
@@ -28,7 +30,7 @@ def begin(event: ev.SessionSubmitted) -> Session:
 
 def fold(session: Session, event: ev.Event) -> None:
     """Change `session` by what `event` says."""
-    handler = _HANDLERS.get(event.kind)
+    handler = _HANDLERS.get(type(event))
     if handler is not None:
         handler(session, event)
     if event.seq:
@@ -45,7 +47,11 @@ def admissible(session: Session, event: ev.Event) -> bool:
             return event.run in session.active
         case ev.CheckEnded():
             gate = session.gates.get(event.gate)
-            return gate is not None and gate.next == event.index and gate.checks[event.index].state == "running"
+            if gate is None or gate.next != event.index or gate.next >= len(gate.checks):
+                return False
+            check = gate.checks[event.index]
+            # Of a command nobody may speak before it has ended.
+            return check.state == "running" and (check.command is None or check.run not in session.active)
         case ev.ChecklistItemChecked() | ev.ChecklistEnded():
             return session.phase == "checking" and session.checklist_ok is None
         case _:
@@ -87,23 +93,29 @@ def _resumed(session: Session, _event: ev.SessionResumed) -> None:
 
 
 def _retried(session: Session, event: ev.SessionRetried) -> None:
-    wave_index = min(session.nodes[key].wave for key in event.assignments)
+    index = min(session.nodes[key].wave for key in event.assignments)
+    if session.phase == "ended" and session.plan.session.timeout is not None:
+        session.deadline = event.time + session.plan.session.timeout
     session.held = ""
     session.phase = "running"
     session.outcome = session.reason = ""
+    session.stop_outcome = "stopped"
     session.ended = None
-    if session.plan.session.timeout is not None:
-        session.deadline = event.time + session.plan.session.timeout
-    for wave in session.waves[wave_index:]:
-        wave.outcome = wave.reason = ""
-        wave.phase = "running" if wave.index == wave_index else "waiting"
+    for wave in session.waves[index:]:
+        if wave.gate is not None:
+            wave.gate_attempt += 1  # a gate's id is never used twice, nor are those of its runs
+        wave.gate_base = wave.gate_attempt - 1
         wave.gate = None
+        wave.outcome = wave.reason = ""
+        wave.phase = "waiting"
         wave.ended = None
-        if wave.index == wave_index:
-            _set_wave_deadline(wave, event.time)
-    session.wave = wave_index
-    later = [key for wave in session.waves[wave_index + 1 :] for key in wave.keys]
-    _reset(session, [*event.assignments, *(key for key in later if session.nodes[key].state == "ended")])
+    wave = session.waves[index]
+    wave.phase = "running"
+    # Whoever asks for it again after a time limit wants it to have that time again.
+    _set_wave_deadline(wave, event.time)
+    session.wave, session.current = index, wave
+    later = [key for wave in session.waves[index + 1 :] for key in wave.keys]
+    reset(session, [*event.assignments, *(key for key in later if session.nodes[key].state == "ended")])
 
 
 def _session_ended(session: Session, event: ev.SessionEnded) -> None:
@@ -123,14 +135,14 @@ def _set_wave_deadline(wave: WaveState, time: float) -> None:
 
 def _wave_started(session: Session, event: ev.WaveStarted) -> None:
     session.wave += 1
-    wave = session.waves[session.wave]
+    wave = session.current = session.waves[session.wave]
     wave.phase = "running"
     wave.started = event.time
     _set_wave_deadline(wave, event.time)
     for key in wave.keys:
         node = session.nodes[key]
         if node.state == "waiting":
-            _look_at_requirements(session, node)
+            look_at_requirements(session, node)
 
 
 def _wave_retried(session: Session, event: ev.WaveRetried) -> None:
@@ -140,11 +152,12 @@ def _wave_retried(session: Session, event: ev.WaveRetried) -> None:
     wave.gate_attempt = event.gate_attempt
     for key, failure in event.assignments.items():
         session.nodes[key].failure = failure
-    _reset(session, list(event.assignments))
+    reset(session, list(event.assignments))
 
 
 def _wave_ended(session: Session, event: ev.WaveEnded) -> None:
     wave = session.waves[session.wave]
+    session.current = None
     wave.phase = "ended"
     wave.ended = event.time
     wave.outcome = event.outcome
@@ -162,6 +175,7 @@ def _gate_started(session: Session, event: ev.GateStarted) -> None:
         wave.phase = "gate"
     else:
         node.gate = gate
+        session.unchecked_of_agent[node.agent.name] -= 1
         session.judged.pop(node.key, None)
 
 
@@ -195,63 +209,34 @@ def _gate_ended(session: Session, event: ev.GateEnded) -> None:
 # --- assignments and runs -----------------------------------------------------------------------------------------
 
 
-def _look_at_requirements(session: Session, node: Node) -> None:
-    """Put a waiting node of the present wave where it belongs: ready, doomed, or on waiting."""
-    for key in node.requires:
-        required = session.nodes[key]
-        if required.state == "ended" and required.outcome != "succeeded":
-            session.doomed[node.key] = f"{key} {required.outcome}"
-            return
-    if node.waiting_for == 0:
-        node.state = "ready"
-        session.ready[node.key] = None
-
-
-def _reset(session: Session, keys: list[str]) -> None:
-    """Make ended assignments wait again, and let those of the present wave look at their requirements."""
-    for key in keys:
-        node = session.nodes[key]
-        if node.state == "ended":
-            if node.outcome == "succeeded":
-                for dependent in node.dependents:
-                    session.nodes[dependent].waiting_for += 1
-            wave = session.waves[node.wave]
-            wave.unended += 1
-            wave.failed.pop(key, None)
-            wave.idle[key] = None
-            session.unended_of_agent[node.agent.name] += 1
-        node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
-        node.base = node.attempt
-        session.doomed.pop(key, None)
-    for key in keys:
-        for dependent in session.nodes[key].dependents:
-            session.doomed.pop(dependent, None)
-    for key in keys:
-        if session.nodes[key].wave == session.wave:
-            _look_at_requirements(session, session.nodes[key])
-
-
 def _assignment_ended(session: Session, event: ev.AssignmentEnded) -> None:
     node = session.nodes[event.assignment]
+    key = node.key
     wave = session.waves[node.wave]
+    idle = node.state in ("waiting", "ready", "backing-off")
     node.state, node.outcome, node.reason, node.verified = "ended", event.outcome, event.reason, event.verified
     node.retry_at = None
-    for waiting in (session.ready, session.doomed, session.judged, wave.idle):
-        waiting.pop(node.key, None)
+    session.judged.pop(key, None)
+    if idle:
+        session.ready.pop(key, None)
+        session.doomed.pop(key, None)
+        wave.idle.pop(key, None)
+        forget_stale(session)
     wave.unended -= 1
-    session.unended_of_agent[node.agent.name] -= 1
+    if node.gate is None:
+        session.unchecked_of_agent[node.agent.name] -= 1
     succeeded = event.outcome == "succeeded"
     if not succeeded:
-        wave.failed[node.key] = None
-    for key in node.dependents:
-        dependent = session.nodes[key]
+        wave.failed[key] = None
+    for name in node.dependents:
+        dependent = session.nodes[name]
         if succeeded:
             dependent.waiting_for -= 1
-            if dependent.waiting_for == 0 and dependent.state == "waiting" and dependent.wave == session.wave:
-                dependent.state = "ready"
-                session.ready[key] = None
-        elif dependent.state == "waiting" and dependent.wave == session.wave:
-            session.doomed[key] = f"{node.key} {event.outcome}"
+        if dependent.state == "waiting" and dependent.wave == session.wave:
+            if not succeeded:
+                session.doomed[name] = f"{key} {event.outcome}"
+            elif dependent.waiting_for == 0:
+                make_ready(session, dependent)
 
 
 def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
@@ -259,7 +244,9 @@ def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
     node.state = "backing-off"
     node.failure = event.reason
     node.retry_at = event.at
-    node.gate = None
+    if node.gate is not None:
+        node.gate = None
+        session.unchecked_of_agent[node.agent.name] += 1
     session.judged.pop(node.key, None)
     session.waves[node.wave].idle[node.key] = None
     heapq.heappush(session.retries, (event.at, node.key))
@@ -283,6 +270,8 @@ def _run_starting(session: Session, event: ev.RunStarting) -> None:
     session.active_agents += 1
     session.ready.pop(node.key, None)
     session.waves[node.wave].idle.pop(node.key, None)
+    if session.queue or session.retries:
+        forget_stale(session)
 
 
 def _run_started(session: Session, event: ev.RunStarted) -> None:
@@ -311,39 +300,44 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
     if run.purpose == "check":
+        check = session.gates[run.gate].checks[run.index]
         if withdrawn:
-            check = session.gates[run.gate].checks[run.index]
             check.state, check.tries = "waiting", check.tries + 1
-        session.gates_due[run.gate] = None
+            check.retry_at = event.time + start_wait(check.tries)
+        if not awaits_reports(check, run):
+            session.gates_due[run.gate] = None
         return
     session.active_agents -= 1
     node = session.nodes[run.assignment]
     if withdrawn:
         node.base += 1  # nothing was exec'ed: it uses up no attempt
+        node.withdrawn += 1
+    else:
+        node.withdrawn = 0
     node.state = "checking"
     session.judged[node.key] = None
 
 
-_HANDLERS: dict[str, Callable[[Session, Any], None]] = {
-    ev.ChecklistItemChecked.kind: _checklist_checked,
-    ev.ChecklistEnded.kind: _checklist_ended,
-    ev.SessionStarted.kind: _session_started,
-    ev.SessionStopRequested.kind: _stop_requested,
-    ev.SessionHeld.kind: _held,
-    ev.SessionResumed.kind: _resumed,
-    ev.SessionRetried.kind: _retried,
-    ev.SessionEnded.kind: _session_ended,
-    ev.WaveStarted.kind: _wave_started,
-    ev.WaveRetried.kind: _wave_retried,
-    ev.WaveEnded.kind: _wave_ended,
-    ev.GateStarted.kind: _gate_started,
-    ev.CheckStarted.kind: _check_started,
-    ev.CheckEnded.kind: _check_ended,
-    ev.GateEnded.kind: _gate_ended,
-    ev.AssignmentEnded.kind: _assignment_ended,
-    ev.RetryScheduled.kind: _retry_scheduled,
-    ev.RunStarting.kind: _run_starting,
-    ev.RunStarted.kind: _run_started,
-    ev.RunStopping.kind: _run_stopping,
-    ev.RunEnded.kind: _run_ended,
+_HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
+    ev.ChecklistItemChecked: _checklist_checked,
+    ev.ChecklistEnded: _checklist_ended,
+    ev.SessionStarted: _session_started,
+    ev.SessionStopRequested: _stop_requested,
+    ev.SessionHeld: _held,
+    ev.SessionResumed: _resumed,
+    ev.SessionRetried: _retried,
+    ev.SessionEnded: _session_ended,
+    ev.WaveStarted: _wave_started,
+    ev.WaveRetried: _wave_retried,
+    ev.WaveEnded: _wave_ended,
+    ev.GateStarted: _gate_started,
+    ev.CheckStarted: _check_started,
+    ev.CheckEnded: _check_ended,
+    ev.GateEnded: _gate_ended,
+    ev.AssignmentEnded: _assignment_ended,
+    ev.RetryScheduled: _retry_scheduled,
+    ev.RunStarting: _run_starting,
+    ev.RunStarted: _run_started,
+    ev.RunStopping: _run_stopping,
+    ev.RunEnded: _run_ended,
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from waved.domain import events as ev
-from waved.domain.state import CheckState, Gate, Node, Session, WaveState
+from waved.domain.limits import run_limit
+from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 from waved.plan.models import Check, Output
 
 FAILURE_LINES = 40
 """At most this many lines of what failed are told to the next attempt."""
 
 
-def build_checks(session: Session, wave: WaveState, node: Node | None) -> list[CheckState]:
+def build_checks(session: Session, wave: WaveState, node: Node | None, ahead: int = 0) -> list[CheckState]:
     """The checks of a wave's gate (`node` None) or of an assignment's own.
 
     `produces` speaks of the agent as a whole: where an agent has several assignments it is looked at when the last of
-    them ends. A critical agent goes through the wave's commands as soon as it ends (O9).
+    them has run. `ahead` of them are being judged before this one in the same decision. A critical agent goes through
+    the wave's commands as soon as it ends (O9).
     """
     outputs: list[Output] = []
     commands: list[Check] = []
@@ -22,12 +24,13 @@ def build_checks(session: Session, wave: WaveState, node: Node | None) -> list[C
         outputs = wave.plan.gate.outputs
         commands = wave.plan.gate.commands
     else:
-        if session.unended_of_agent[node.agent.name] == 1:
-            outputs = node.agent.produces
-        if node.agent.gate is not None:
-            outputs = [*outputs, *node.agent.gate.outputs]
-            commands = node.agent.gate.commands
-        if node.agent.critical:
+        agent = node.agent
+        if agent.produces and session.unchecked_of_agent[agent.name] - ahead == 1:
+            outputs = agent.produces
+        if agent.gate is not None:
+            outputs = [*outputs, *agent.gate.outputs]
+            commands = agent.gate.commands
+        if agent.critical:
             commands = [*commands, *wave.plan.gate.commands]
     checks = []
     if outputs:
@@ -47,45 +50,64 @@ def failure_text(gate: Gate) -> str:
     return "\n".join(parts)
 
 
-def next_step(session: Session, gate: Gate, now: float) -> ev.Event | None:
+def was_cut_short(session: Session, gate: Gate) -> str:
+    """Why a gate that failed could not be gone through (stopped, out of time); "" where a check did fail."""
+    for check in gate.checks:
+        run = session.runs.get(check.run)
+        if run is not None and run.stop_reason:
+            return run.stop_reason
+    return "" if any(check.ok is False for check in gate.checks) else gate.reason
+
+
+def awaits_reports(check: CheckState, run: Run) -> bool:
+    """Whether the verdict on an ended command comes from whoever reads its JUnit reports, not from its exit code."""
+    return check.command is not None and check.command.junit is not None and run.outcome == "exited"
+
+
+def next_steps(session: Session, gate: Gate, now: float) -> list[ev.Event]:
     """What is due for a gate in progress: a check to start, a command's verdict, or the gate's own verdict."""
     wave = session.waves[gate.wave]
     if gate.next >= len(gate.checks):
         failed = [check for check in gate.checks if check.ok is False]
         verdict = "failed" if failed else ("passed" if gate.checks else "unverified")
-        return ev.GateEnded(session.id, gate.id, wave.plan.name, verdict, gate.assignment, failure_text(gate))
+        return [_gate_ended(session, gate, verdict, failure_text(gate))]
     check = gate.checks[gate.next]
     if check.state == "running":
         return _command_verdict(session, gate, check)
-    if session.phase == "stopping" or _expired(wave, now):
-        name = session.reason if session.phase == "stopping" else "the wave's time limit"
-        return ev.GateEnded(session.id, gate.id, wave.plan.name, "failed", gate.assignment, f"not checked: {name}")
+    if session.phase == "stopping":
+        return [_gate_ended(session, gate, "failed", f"not checked: {session.reason}")]
+    if wave.deadline is not None and now >= wave.deadline:
+        return [_gate_ended(session, gate, "failed", "not checked: the wave's time limit")]
+    if session.held or now < check.retry_at:
+        return []
     if check.command is None:
-        return ev.CheckStarted(session.id, gate.id, gate.next)
-    return ev.RunStarting(
-        session.id,
-        run=f"{gate.id}.{gate.next}" + (f"-{check.tries}" if check.tries else ""),
-        wave=wave.plan.name,
-        purpose="check",
-        agent=session.nodes[gate.assignment].agent.name if gate.assignment else "",
-        gate=gate.id,
-        index=gate.next,
-        timeout=check.command.timeout,
-        timeout_of="check",
-    )
+        return [ev.CheckStarted(session.id, gate.id, gate.next)]
+    timeout, whose = run_limit(session, wave, check.command.timeout, "check", now)
+    return [
+        ev.RunStarting(
+            session.id,
+            run=f"{gate.id}.{gate.next}" + (f"-{check.tries}" if check.tries else ""),
+            wave=wave.plan.name,
+            purpose="check",
+            agent=session.nodes[gate.assignment].agent.name if gate.assignment else "",
+            gate=gate.id,
+            index=gate.next,
+            timeout=timeout,
+            timeout_of=whose,
+        )
+    ]
 
 
-def _expired(wave: WaveState, now: float) -> bool:
-    return wave.deadline is not None and now >= wave.deadline
+def _gate_ended(session: Session, gate: Gate, verdict: str, reason: str) -> ev.GateEnded:
+    return ev.GateEnded(session.id, gate.id, session.waves[gate.wave].plan.name, verdict, gate.assignment, reason)
 
 
-def _command_verdict(session: Session, gate: Gate, check: CheckState) -> ev.Event | None:
-    """The verdict of a command without JUnit reports; with them, whoever reads the reports reports the verdict."""
-    run = session.runs.get(check.run)
-    if run is None or run.state != "ended" or check.command is None:
-        return None
-    if check.command.junit is not None and run.outcome == "exited":
-        return None
-    return ev.CheckEnded(
-        session.id, gate.id, gate.next, run.succeeded, check.name, "" if run.succeeded else run.explanation
-    )
+def _command_verdict(session: Session, gate: Gate, check: CheckState) -> list[ev.Event]:
+    """The verdict of a command that has ended. One that nobody can tell the end of holds the session, as agents do."""
+    run = session.runs[check.run]
+    why = "" if run.succeeded else run.explanation
+    found: list[ev.Event] = [ev.CheckEnded(session.id, gate.id, gate.next, run.succeeded, check.name, why)]
+    if run.outcome == "lost" and session.plan.session.on_lost == "hold" and session.phase == "running":
+        reason = run.reason or "nobody can say how it ended"
+        found.append(ev.SessionHeld(session.id, f"the check {check.name!r} is lost: {reason}"))
+    return found

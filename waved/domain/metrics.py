@@ -21,7 +21,7 @@ class Metrics:
     speedup: float | None
     """`sequential_seconds` over `wall_seconds`."""
     parallel_rate: float | None
-    """Share (0–1) of the agents free to run at once that did."""
+    """Share (0–1) of the assignments free to run at once that did."""
     sequential_seconds: float | None
     """What all runs of agents would have taken one after another."""
     wall_seconds: float | None
@@ -50,7 +50,11 @@ def skew(runs: Iterable[Run]) -> float | None:
 
 def spans(runs: Iterable[Run], now: float) -> list[tuple[float, float]]:
     """(start, end) of each run that was started; a run that goes on ends now."""
-    return [(run.started, run.ended if run.ended is not None else now) for run in runs if run.started is not None]
+    return [
+        (run.started, max(run.started, run.ended if run.ended is not None else now))
+        for run in runs
+        if run.started is not None
+    ]
 
 
 def covered(times: Sequence[tuple[float, float]]) -> float:
@@ -88,10 +92,10 @@ def measure(session: Session, now: float) -> Metrics:
         sequential += sum(end - start for start, end in times)
         wall += covered(times)
         here = set(wave.keys)
-        independent = sum(1 for key in wave.keys if not here.intersection(session.nodes[key].requires))
-        if independent > 1:
-            free += independent
-            together += min(independent, peak(times))
+        independent = [node for key in wave.keys if not here.intersection((node := session.nodes[key]).requires)]
+        if len(independent) > 1:
+            free += len(independent)
+            together += peak(spans((run for node in independent for run in node.runs), now))
     return Metrics(
         skew=max(skews, default=None),
         speedup=sequential / wall if wall > 0 else None,

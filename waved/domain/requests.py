@@ -18,21 +18,20 @@ def stop(session: Session, agent: str = "", reason: str = "", by: str = "") -> l
         if session.phase == "stopping":
             return []
         return [ev.SessionStopRequested(session.id, why, by)]
-    found: list[ev.Event] = []
+    nodes = _nodes_of(session, [agent])
     wave = session.current
-    for node in _nodes_of(session, [agent]):
-        if node.state == "ended" or wave is None or node.wave != wave.index:
-            continue
-        if node.key in wave.idle:
-            found.append(ev.AssignmentEnded(session.id, node.key, node.agent.name, "stopped", why))
-            continue
-        found += [
-            ev.RunStopping(session.id, run.id, why)
-            for run in session.active.values()
-            if run.id in session.unstopped and (run.assignment == node.key or run.gate == (node.gate and node.gate.id))
-        ]
-    if not found and not any(node.state in ("running", "starting", "checking") for node in _nodes_of(session, [agent])):
-        raise ConflictError(f"agent {agent} is not running in session {session.id}")
+    here = {node.key: node for node in nodes if wave is not None and node.wave == wave.index and node.state != "ended"}
+    gates = {node.gate.id for node in here.values() if node.gate is not None}
+    runs = [run for run in session.active.values() if run.assignment in here or run.gate in gates]
+    found: list[ev.Event] = [ev.RunStopping(session.id, run.id, why) for run in runs if run.id in session.unstopped]
+    found += [
+        ev.AssignmentEnded(session.id, key, node.agent.name, "stopped", why)
+        for key, node in here.items()
+        if node.state in ("waiting", "ready", "backing-off")
+    ]
+    if not found and not runs:
+        hint = "its files are being looked at" if here else ""
+        raise ConflictError(f"nothing of agent {agent} is running in session {session.id}", hint)
     return found
 
 

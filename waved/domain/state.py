@@ -6,6 +6,7 @@ on, so that `decide` costs the same with ten agents and with ten thousand.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +18,10 @@ RunState = Literal["starting", "running", "stopping", "ended"]
 SessionPhase = Literal["checking", "running", "stopping", "ended"]
 WavePhase = Literal["waiting", "running", "gate", "judged", "ended"]
 OrderedSet = dict[str, None]
-"""Insertion-ordered set of keys."""
+"""Insertion-ordered set of keys. Those that are gone through while they shrink are `OrderedDict`s: a plain dict keeps
+the places of what was taken out, and going through it would cost what it once held."""
+Later = list[tuple[float, str]]
+"""Heap of (when, key)."""
 
 
 @dataclass(slots=True)
@@ -80,6 +84,8 @@ class CheckState:
     run: str = ""
     tries: int = 0
     """Runs of the command that never began (withdrawn): the next one has another name."""
+    retry_at: float = 0.0
+    """Not before this, after a run that never began."""
 
 
 @dataclass(slots=True)
@@ -114,6 +120,8 @@ class Node:
     attempt: int = 0
     base: int = 0
     """Attempts made before a wave or a person had it run again: they do not count against `retries`."""
+    withdrawn: int = 0
+    """Runs in a row, the last included, that never began."""
     retry_at: float | None = None
     failure: str = ""
     """What failed in the attempt before, told to the next."""
@@ -131,6 +139,8 @@ class WaveState:
     index: int
     plan: Wave
     keys: list[str]
+    limit: int | None
+    """How many agents may run at once; None: any number."""
     phase: WavePhase = "waiting"
     started: float | None = None
     ended: float | None = None
@@ -139,6 +149,8 @@ class WaveState:
     reason: str = ""
     gate: Gate | None = None
     gate_attempt: int = 1
+    gate_base: int = 0
+    """Attempts made before a person had the wave run again: they do not count against the gate's `retries`."""
     unended: int = 0
     """Assignments that have not ended."""
     failed: OrderedSet = field(default_factory=dict)
@@ -183,42 +195,32 @@ class Session:
     checklist_ok: bool | None = None
     wave: int = -1
     """Index of the present wave; -1 before the first."""
+    current: WaveState | None = None
+    """The present wave, if it has begun and not ended."""
     waves: list[WaveState] = field(default_factory=list)
     nodes: dict[str, Node] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     """Gates being gone through."""
-    unended_of_agent: dict[str, int] = field(default_factory=dict)
+    unchecked_of_agent: dict[str, int] = field(default_factory=dict)
+    """By agent: its assignments that neither have ended nor are at their gate. The last one looks at `produces`."""
     active: dict[str, Run] = field(default_factory=dict)
     """Runs that have not ended."""
     active_agents: int = 0
     """Active runs of purpose agent."""
     unstopped: OrderedSet = field(default_factory=dict)
     """Active runs nobody has asked to stop."""
-    ready: OrderedSet = field(default_factory=dict)
-    doomed: dict[str, str] = field(default_factory=dict)
+    ready: OrderedSet = field(default_factory=OrderedDict)
+    queue: list[tuple[int, str]] = field(default_factory=list)
+    """In a wave that runs one agent at a time: heap of (order, ready assignment). Its first entry is never stale."""
+    doomed: dict[str, str] = field(default_factory=OrderedDict)
     """Waiting assignments that can never start, and why."""
-    judged: OrderedSet = field(default_factory=dict)
+    judged: OrderedSet = field(default_factory=OrderedDict)
     """Assignments whose run or gate has ended and that await a verdict."""
-    gates_due: OrderedSet = field(default_factory=dict)
+    gates_due: OrderedSet = field(default_factory=OrderedDict)
     """Gates whose next step is due."""
-    retries: list[tuple[float, str]] = field(default_factory=list)
-    """Heap of (when, assignment) backing off; stale entries are skipped."""
-
-    @property
-    def current(self) -> WaveState | None:
-        """The present wave, if it has begun and not ended."""
-        if 0 <= self.wave < len(self.waves) and self.waves[self.wave].phase != "ended":
-            return self.waves[self.wave]
-        return None
-
-    @property
-    def limit(self) -> int | None:
-        """How many agents may run at once in the present wave; None: any number."""
-        wave = self.current
-        if wave is not None and not (self.plan.session.parallel and wave.plan.parallel):
-            return 1
-        return self.plan.session.max_parallel or None
+    retries: Later = field(default_factory=list)
+    """Heap of (when, assignment backing off). Its first entry is never stale."""
 
 
 def new_session(
@@ -242,11 +244,12 @@ def new_session(
             [tasks[name] for name in assignment.tasks], assignment.requires,
         )  # fmt: skip
         session.nodes[node.key] = node
-        session.unended_of_agent[assignment.agent] = session.unended_of_agent.get(assignment.agent, 0) + 1
+        session.unchecked_of_agent[assignment.agent] = session.unchecked_of_agent.get(assignment.agent, 0) + 1
     for node in session.nodes.values():
         node.waiting_for = len(node.requires)
         for key in node.requires:
             session.nodes[key].dependents.append(node.key)
     for index, (wave, keys) in enumerate(zip(plan.waves, plan_graph.waves, strict=True)):
-        session.waves.append(WaveState(index, wave, keys, unended=len(keys), idle=dict.fromkeys(keys)))
+        limit = plan.session.max_parallel or None if plan.session.parallel and wave.parallel else 1
+        session.waves.append(WaveState(index, wave, keys, limit, unended=len(keys), idle=dict.fromkeys(keys)))
     return session

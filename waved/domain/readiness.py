@@ -1,0 +1,62 @@
+"""Who may start: which assignments are ready, doomed or still waiting. A part of `waved.domain.fold`."""
+
+from __future__ import annotations
+
+import heapq
+
+from waved.domain.state import Node, OrderedSet, Session
+
+
+def make_ready(session: Session, node: Node) -> None:
+    """All it requires has succeeded: it may start as soon as there is room."""
+    node.state = "ready"
+    session.ready[node.key] = None
+    if session.waves[node.wave].limit == 1:
+        heapq.heappush(session.queue, (node.order, node.key))
+
+
+def forget_stale(session: Session) -> None:
+    """Keep the first entry of each heap true: what it names still waits for that."""
+    nodes = session.nodes
+    while session.queue and nodes[session.queue[0][1]].state != "ready":
+        heapq.heappop(session.queue)
+    while session.retries:
+        at, key = session.retries[0]
+        if nodes[key].state == "backing-off" and nodes[key].retry_at == at:
+            return
+        heapq.heappop(session.retries)
+
+
+def look_at_requirements(session: Session, node: Node) -> None:
+    """Put a waiting node of the present wave where it belongs: ready, doomed, or on waiting."""
+    for key in node.requires:
+        required = session.nodes[key]
+        if required.state == "ended" and required.outcome != "succeeded":
+            session.doomed[node.key] = f"{key} {required.outcome}"
+            return
+    session.doomed.pop(node.key, None)
+    if node.waiting_for == 0:
+        make_ready(session, node)
+
+
+def reset(session: Session, keys: list[str]) -> None:
+    """Make ended assignments wait again, and let those of the present wave look at their requirements."""
+    looking: OrderedSet = {}
+    for key in keys:
+        node = session.nodes[key]
+        wave = session.waves[node.wave]
+        looking[key] = None
+        looking.update(dict.fromkeys(node.dependents))
+        if node.outcome == "succeeded":
+            for dependent in node.dependents:
+                session.nodes[dependent].waiting_for += 1
+        wave.unended += 1
+        wave.failed.pop(key, None)
+        wave.idle[key] = None
+        session.unchecked_of_agent[node.agent.name] += 1
+        node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
+        node.base = node.attempt
+    for key in looking:
+        node = session.nodes[key]
+        if node.wave == session.wave and node.state == "waiting":
+            look_at_requirements(session, node)
