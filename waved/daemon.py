@@ -11,19 +11,18 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import structlog
 
 from waved.config import Locations, locate, make_private
-from waved.domain import events as ev
 from waved.errors import ConflictError, NotAllowedError, WavedError
-from waved.ipc.server import Server
-from waved.journal.store import Journal
 from waved.pool.linux import set_process_name
 from waved.pool.pool import Pool
-from waved.reactor.reactor import Reactor
 from waved.version import __version__
+
+if TYPE_CHECKING:
+    from waved.reactor.reactor import Reactor
 
 
 @click.command()
@@ -84,11 +83,16 @@ def serve(
     set_process_name("waved")
     _make_folders(locations)
     locks = [_lock(folder / "daemon.lock") for folder in {locations.state, locations.runtime}]
-    _set_up_log(log_file)
-    journal = Journal(locations.journal)
+    # The zygote imports what workers need while we import what the reactor needs.
     pool = Pool()
     pool.start()
     _raise_descriptor_limit()
+    _set_up_log(log_file)
+    from waved.ipc.server import Server
+    from waved.journal.store import Journal
+    from waved.reactor.reactor import Reactor
+
+    journal = Journal(locations.journal)
     server = Server(locations.control_socket)
     reactor = Reactor(locations, journal, server, pool)
     reactor.idle_exit = idle_exit
@@ -104,6 +108,8 @@ def serve(
 
 
 def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
+    from waved.domain import events as ev
+
     started = ev.DaemonStarted("", version=__version__, pid=os.getpid(), adopted=reactor.pool.busy)
     reactor.note(started)
     announce("ready")
@@ -156,6 +162,8 @@ def _raise_descriptor_limit() -> None:
 
 def _set_up_log(log_file: Path | None) -> None:
     """JSON lines to a file or stderr; readable lines when stderr is a terminal."""
+    import structlog
+
     pretty = log_file is None and sys.stderr.isatty()
     stream = sys.stderr
     if log_file is not None:

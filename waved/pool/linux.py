@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
 
-_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -16,8 +16,9 @@ def become_subreaper() -> None:
 
 
 def set_process_name(name: str) -> None:
-    """What `ps -o comm` and `top` show; at most 15 bytes."""
-    _libc.prctl(_PR_SET_NAME, name.encode()[:15] + b"\0", 0, 0, 0)
+    """What `ps -o comm` and `top` show; at most 15 bytes (proc(5), /proc/pid/comm)."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as file:  # noqa: PTH123 — in every forked worker
+        file.write(name.encode()[:15])
 
 
 def boot_seconds() -> float:

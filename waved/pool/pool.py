@@ -257,6 +257,12 @@ class Pool:
         """Runs that are armed or being armed, and not released."""
         return [run for run, worker in self._workers.items() if not worker.released]
 
+    def readiness(self, prefix: str) -> tuple[int, int]:
+        """How many of the runs with this prefix are armed, and how many are still being armed."""
+        workers = [worker for run, worker in self._workers.items() if run.startswith(prefix) and not worker.released]
+        armed = sum(1 for worker in workers if worker.armed)
+        return armed, len(workers) - armed
+
     def adopt(self, run: str, folder: Path) -> bool:
         """Connect to the worker of a run that an earlier daemon started; False when it does not listen (yet)."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -31,7 +31,7 @@ def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
 
 def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
     context = spec["context"]
-    (folder / record.CONTEXT).write_text(json.dumps(context, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / record.CONTEXT).write_text(json.dumps(context), encoding="utf-8")
     prompt = ""
     if spec["prompt"] or spec["tasks"] or spec["instructions"]:
         prompt = prompts.compose(
@@ -65,12 +65,12 @@ def rehearse() -> None:
     """Go through the motions once, without any effect. A forked process copies each page of memory it touches first;
     a worker that waits does so before it is needed, and starts its run in half the time.
     """
-    prompts.compose(instructions=["{{ a }}"], prompt="{{ a }}", tasks=[], context={"a": ""}, failure="")
     here = Path("/")
     deployment = Deployment(["true"], [], None, "", here, here, here, here, 1)
     invocation = find_program("command").invocation(deployment)
     with contextlib.suppress(NotStartedError):
         resolve(invocation.argv, "/", {"PATH": os.defpath})
-    json.dumps({"rehearsal": invocation.argv, "numbers": [0.5, 1, None]}, indent=1, ensure_ascii=False)
+    prompts.render(invocation.argv[0], {})
+    json.dumps({"rehearsal": invocation.argv, "numbers": [0.5, 1, None]})
     record.seal(json.dumps({"rehearsal": 1}).encode())
     mmap.mmap(-1, mmap.PAGESIZE).close()

@@ -51,4 +51,4 @@ def write_spec(folder: Path, spec: dict[str, Any], argv: list[str]) -> None:
     shown = {name: value for name, value in spec.items() if name not in ("env", "context", "prompt", "instructions")}
     shown["argv"] = argv
     shown["environment"] = sorted(spec.get("env", {}))
-    (folder / SPEC).write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / SPEC).write_text(json.dumps(shown) + "\n", encoding="utf-8")

@@ -38,12 +38,12 @@ LEFTOVER_TERM_GRACE = 1.0
 
 
 def main(channel: Channel) -> None:
-    """Serve one run; returns when it is over. Called in the freshly forked worker."""
+    """Serve one run; returns when it is over. Called in the freshly forked worker, which ignores the signals its
+    zygote ignores.
+    """
     os.setsid()
     become_subreaper()
     set_process_name("waved-worker")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(ChannelClosedError):
         Worker(channel).serve()
 

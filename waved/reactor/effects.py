@@ -17,12 +17,15 @@ from waved.domain.state import Session
 from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
+from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool, Start
 from waved.reactor.clock import Clock
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import run_folder, spec_of
 
+ARM_PATIENCE = 2.0
+"""Seconds a checklist waits for workers."""
 WARM_RESERVE = 8
 """Warm workers kept while sessions run, so that a dependent never waits for a fork."""
 
@@ -45,6 +48,8 @@ class Effects:
         self._helpers = helpers
         self._clock = clock
         self._on_defect = on_defect
+        self._arming: dict[str, tuple[bool, float]] = {}
+        """Sessions whose checklist waits for workers: whether all else is well, and until when to wait."""
 
     def perform(self, events: Sequence[ev.Event]) -> None:
         """Act on what was just journalled."""
@@ -166,7 +171,7 @@ class Effects:
                 self._helpers.inbox.put(
                     ev.ChecklistItemChecked(session.id, item.item, item.ok, item.detail, item.hint, waived)
                 )
-            self._helpers.inbox.put(ev.ChecklistEnded(session.id, ok))
+            self._helpers.inbox.put(lambda: self._await_workers(session, ok))
 
         def failed(error: BaseException) -> None:
             self._on_defect("checklist", error)
@@ -175,6 +180,26 @@ class Effects:
             self._helpers.inbox.put(ev.ChecklistEnded(session.id, ok=False))
 
         self._helpers.run(job, failed)
+
+    def _await_workers(self, session: Session, ok: bool) -> None:
+        """The last item: the first wave's agents stand ready, so that its start is one word to each (O3)."""
+        self._arming[session.id] = (ok, boot_seconds() + ARM_PATIENCE)
+        self.look_at_workers()
+
+    def look_at_workers(self) -> None:
+        """End checklists that only waited for workers, when they are ready or have had their time."""
+        for session_id, (ok, due) in list(self._arming.items()):
+            armed, arming = self._pool.readiness(f"{session_id}/")
+            if arming and boot_seconds() < due and not self._pool.problem:
+                continue
+            del self._arming[session_id]
+            detail = f"{armed} ready" + (f", {arming} still getting ready" if arming else "")
+            self._helpers.inbox.put(ev.ChecklistItemChecked(session_id, "workers", ok=True, detail=detail))
+            self._helpers.inbox.put(ev.ChecklistEnded(session_id, ok))
+
+    def next_deadline(self) -> float | None:
+        """When `look_at_workers` is due at the latest; seconds since boot."""
+        return min((due for _, due in self._arming.values()), default=None)
 
     def _end(self, event: ev.SessionEnded) -> None:
         prefix = f"{event.session}/"

@@ -102,6 +102,7 @@ class Reactor:
             self._last_use = now
             self._call(asked)
         self._try_adopt()
+        self.effects.look_at_workers()
         for session in list(self.sessions.live.values()):
             due = next_deadline(session)
             if due is not None and due <= now:
@@ -116,9 +117,8 @@ class Reactor:
         now = self.clock.now()
         times = [due for session in self.sessions.live.values() if (due := next_deadline(session)) is not None]
         times += [due for due in (self.followers.next_deadline(),) if due is not None]
-        pool_due = self.pool.next_deadline()
-        if pool_due is not None:
-            times.append(now + pool_due - boot_seconds())
+        offset = now - boot_seconds()
+        times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
         if self._journal_problem:
             times.append(self._journal_retry)
         if self._orphans:
