@@ -15,6 +15,9 @@ LONG_POLL = 20.0
 """Seconds a request for events waits in the daemon before it answers with none."""
 _PAGE = 500
 _OPENING = frozenset({"session.submitted", "session.retried", "session.resumed"})
+_MILESTONES = _OPENING | {"session.held", "session.ended"}
+_HELD_MILESTONES = _MILESTONES | {"run.ended"}
+"""While a session is held, what still runs may end: a person waits for that too."""
 
 
 class Cursor:
@@ -32,13 +35,17 @@ class Cursor:
         """The last thing that happened to the session was its end."""
         self.held = held
         """The session waits for a person."""
+        self.milestones = False
+        """Read only what tells whether the session has ended or is held: the daemon then keeps the rest to itself."""
 
     @classmethod
     def at(cls, view: dict[str, Any], *, from_start: bool = False) -> Cursor:
-        """A cursor that goes on from a session view, or with `from_start` from the session's first event."""
+        """A cursor from a session's first event, or one that goes on from a view and reads only milestones."""
         if from_start:
             return cls(view["session"])
-        return cls(view["session"], view["last_seq"], ended=view["state"] == "ended", held=view["state"] == "held")
+        cursor = cls(view["session"], view["last_seq"], ended=view["state"] == "ended", held=view["state"] == "held")
+        cursor.milestones = True
+        return cursor
 
     @property
     def is_over(self) -> bool:
@@ -47,7 +54,10 @@ class Cursor:
 
     def question(self, wait: float) -> dict[str, Any]:
         """The parameters of the next `events.read`."""
-        return {"session": self.session, "after": self.after, "limit": _PAGE, "wait": wait}
+        question = {"session": self.session, "after": self.after, "limit": _PAGE, "wait": wait}
+        if self.milestones:
+            question["kinds"] = sorted(_HELD_MILESTONES if self.held else _MILESTONES)
+        return question
 
     def take(self, events: list[Event], *, more: bool = False) -> list[Event]:
         """The events not handed on before, in order; counts them as handed on."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from wavectl import transport
 from waved.config import locate
@@ -38,7 +39,8 @@ def ensure(endpoint: str) -> bool:
 def start(idle_exit: float | None = None, log_file: Path | None = None, wait: float = READY_WITHIN) -> None:
     """Start a daemon in the background and return when it is ready.
 
-    `idle_exit`: seconds without work after which it ends by itself; never if None. Raises ResourceError with what the
+    `idle_exit`: seconds without work after which it ends by itself; never if None. `log_file`: by default `waved.log`
+    in the state folder; what a daemon that cannot even start prints is there too. Raises ResourceError with what the
     daemon said when it could not start. Another caller starting one at the same instant is no error.
     """
     reading, writing = os.pipe()
@@ -50,10 +52,11 @@ def start(idle_exit: float | None = None, log_file: Path | None = None, wait: fl
         arguments += ["--log-file", str(log)]
         nothing = subprocess.DEVNULL
         try:
-            process = subprocess.Popen(
-                arguments, stdin=nothing, stdout=nothing, stderr=nothing, cwd="/", start_new_session=True,
-                pass_fds=[writing],
-            )  # fmt: skip
+            with _log_stream(log) as errors:
+                process = subprocess.Popen(
+                    arguments, stdin=nothing, stdout=nothing, stderr=errors, cwd="/", start_new_session=True,
+                    pass_fds=[writing],
+                )  # fmt: skip
         finally:
             os.close(writing)
         # Whoever starts it may live longer than it: the daemon must not stay behind as a zombie of theirs.
@@ -66,9 +69,16 @@ def start(idle_exit: float | None = None, log_file: Path | None = None, wait: fl
     try:
         transport.probe(locate().endpoint)
     except NoDaemonError:
-        raise ResourceError(
-            f"the daemon did not start: {word}", f"its log: {log}; `wavectl daemon start --foreground` shows more"
-        ) from None
+        raise ResourceError(f"the daemon did not start: {word}", f"its log: {log}") from None
+
+
+def _log_stream(log: Path) -> IO[bytes]:
+    """The log to append to; nowhere when it cannot be written, which the daemon will say itself."""
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return open(os.devnull, "wb")  # noqa: PTH123 — the caller closes it
 
 
 def _first_line(descriptor: int, seconds: float) -> str:

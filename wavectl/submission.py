@@ -69,7 +69,7 @@ def from_loaded(
     stripped, values = environment.collect(plan, folder, environ)
     return Submission(
         plan=stripped,
-        source=loaded.source,
+        source=_without_values(loaded.source, plan),
         plan_path=str(loaded.path.absolute()),
         workspace=_existing_folder(place),
         environment=values,
@@ -113,6 +113,16 @@ def from_agents(
         waive=tuple(waive),
         submitted_by=user_name(),
     )
+
+
+def _without_values(source: str, plan: Mapping[str, Any]) -> str:
+    """The plan file's text for the session's folder: values of `env.set` are hidden, wherever they stand."""
+    tables = [plan["session"], *(agent for wave in plan["wave"] for agent in wave["agent"])]
+    for table in tables:
+        for value in table.get("env", {}).get("set", {}).values():
+            if value:
+                source = source.replace(value, "…")
+    return source
 
 
 def user_name() -> str:

@@ -91,7 +91,7 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     folder = reactor.locations.session(session_id)
     try:
         reactor.sessions.keep_environment(session_id, environment, folder)
-        (folder / "plan.toml").write_text(source, encoding="utf-8")
+        reactor.sessions.keep_private(folder / "plan.toml", source)
     except OSError as error:
         raise ResourceError(f"cannot write {folder}: {error.strerror}", "free some space, or mend its rights") from None
     after = reactor.journal.last_seq

@@ -129,6 +129,12 @@ class Reactor:
             return None
         return math.ceil(max(0.0, min(times) - now) * 1000)
 
+    def _broken(self, session: Session, error: BaseException) -> None:
+        """A defect in handling one session: it is held, and says so, instead of standing still without a word."""
+        self._defect(session.id, error)
+        if not session.held and session.phase == "running":
+            self._apply(session, ev.SessionHeld(session.id, f"a defect in waved: {type(error).__name__}: {error}"))
+
     def _guarded(self, action: Callable[[Any], None], argument: Any) -> None:  # noqa: ANN401 — passes it on
         try:
             action(argument)
@@ -187,12 +193,19 @@ class Reactor:
     def _follow(self, session: Session) -> None:
         """Everything that follows from a session's state, until nothing more does."""
         now = self.clock.now()
-        while following := decide(session, now):
+        while following := self._decide(session, now):
             for event in following:
                 # All of one decision happen at the same instant: who starts together is seen from that.
                 self._apply(session, event, at=now)
         if session.phase == "ended":
             self.sessions.end(session)
+
+    def _decide(self, session: Session, now: float) -> list[ev.Event]:
+        try:
+            return decide(session, now)
+        except Exception as error:  # noqa: BLE001 — invariant 9: a defect costs one session, and is seen
+            self._broken(session, error)
+            return []
 
     def _commit(self) -> None:
         """Journal the turn's events, then act on them, tell followers, and answer."""

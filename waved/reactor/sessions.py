@@ -149,9 +149,14 @@ class Sessions:
         """Keep values for runs to come. Raises OSError."""
         self.environments[session_id] = environment
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(folder / _ENVIRONMENT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self.keep_private(folder / _ENVIRONMENT, json.dumps(environment))
+
+    @staticmethod
+    def keep_private(path: Path, text: str) -> None:
+        """Write a file only its owner can read. Raises OSError."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(environment, file)
+            file.write(text)
 
     def environment(self, session_id: str, folder: Path) -> Environment:
         """The values a session's runs see; empty when they are gone."""
