@@ -10,7 +10,14 @@ import pytest
 
 from tests.live import Daemon, agent_of, assignments, plan_of, processes_of, wait_for, wave_of
 
-HIDE = "import os,time,signal\nsignal.signal(15,signal.SIG_IGN)\nfor _ in range(2):\n  if os.fork(): os._exit(0)\n  os.setsid()\n"
+HIDE = """\
+import os, time, signal
+signal.signal(15, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""
 
 
 def _left(workspace: Path) -> list[str]:

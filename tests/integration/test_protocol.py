@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.live import Daemon, agent_of, plan_of, wait_for, wave_of
 from waved.errors import BadRequestError, ConflictError, NotFoundError, PlanError
 from waved.ipc import wire
+from waved.reactor.methods import METHODS
 
 
 def _ask(daemon: Daemon, *frames: bytes, kind: int = zmq.DEALER, wait: int = 10_000) -> dict[str, Any] | None:
@@ -84,34 +85,27 @@ def test_random_bytes_on_the_raw_socket_cost_nothing(daemon: Daemon) -> None:
     assert _alive(daemon)
 
 
+_METHODS = sorted({*METHODS} - {"daemon.stop", "daemon.upgrade"})
+_NAMES = ["session", "plan", "workspace", "environment", "after", "limit", "wait", "run", "agents", "offset", "index"]
+_INTEGERS = st.integers(-(2**63), 2**63 - 1)
+_SCALARS = st.none() | st.booleans() | _INTEGERS | st.floats() | st.text(max_size=20) | st.binary(max_size=20)
+_ANYTHING = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+_CALLS = st.fixed_dictionaries(
+    {
+        "v": st.just(1),
+        "id": st.integers(0, 9),
+        "method": st.sampled_from(_METHODS),
+        "params": st.dictionaries(st.sampled_from(_NAMES), _ANYTHING, max_size=4),
+    }
+)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.one_of(
-        st.binary(max_size=300),
-        st.recursive(
-            st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=20) | st.binary(max_size=20),
-            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-            max_leaves=12,
-        ).map(msgpack.packb),
-        st.fixed_dictionaries(
-            {
-                "v": st.just(1),
-                "id": st.integers(0, 9),
-                "method": st.sampled_from(
-                    ["session.submit", "session.status", "session.stop", "session.retry", "session.resume", "session.list",
-                     "events.read", "logs.read", "daemon.status"]
-                ),
-                "params": st.dictionaries(
-                    st.sampled_from(["session", "plan", "workspace", "environment", "after", "limit", "wait", "run", "agents",
-                                     "offset", "index", "waive", "state"]),
-                    st.none() | st.text(max_size=5) | st.integers() .filter(lambda n: abs(n) < 2**63) | st.booleans() | st.just(0.1)
-                    | st.lists(st.text(max_size=3), max_size=2) | st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
-                    max_size=4,
-                ),
-            }
-        ).map(msgpack.packb),
-    )
-)  # fmt: skip
+@given(st.one_of(st.binary(max_size=300), _ANYTHING.map(msgpack.packb), _CALLS.map(msgpack.packb)))
 def test_fuzzed_frames_are_answered_and_survived(fuzzed: Fuzzed, frame: bytes) -> None:
     fuzzed.send(frame)
     assert fuzzed.answers_itself()

@@ -70,6 +70,8 @@ class _Worker:
     pid: int = 0
     armed: bool = False
     released: bool = False
+    shot: int = 0
+    """Number of the starting shot it waits for."""
     limits: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +110,9 @@ class Pool:
         self._unstartable: dict[str, dict[str, Any]] = {}
         """Exit records of runs that could not be armed ahead, for when their start is decided."""
         self._news: list[Message] = []
+        self._shot = -1
+        """The descriptor of the next starting shot; -1 until somebody is armed for it."""
+        self._shots = 0
         self.problem = ""
         """What keeps workers from being made; "" when nothing does."""
 
@@ -204,7 +209,11 @@ class Pool:
             worker.run = run
             self._workers[run] = worker
         worker.spec, worker.armed = spec, False
-        return self._send(worker, {"arm": spec})
+        if self._shot < 0:
+            self._shot = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._shots += 1
+        worker.shot = self._shots
+        return self._send(worker, {"arm": spec}, (self._shot,))
 
     def release(self, starts: list[Start]) -> None:
         """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
@@ -228,8 +237,20 @@ class Pool:
             self._batches.append(_Batch(batch, boot_seconds() + ARM_PATIENCE))
 
     def _go(self, batch: list[_Worker]) -> None:
-        for worker in batch:
-            if self._workers.get(worker.run) is worker:
+        """Release them. Several are told their limits first and start on one shot: a single write wakes them all."""
+        here = [worker for worker in batch if self._workers.get(worker.run) is worker]
+        together = [worker for worker in here if worker.shot == self._shots and self._shot >= 0]
+        if len(together) < 2:
+            together = []
+        for worker in together:
+            worker.released = True
+            self._send(worker, {"limits": worker.limits})
+        if together:
+            os.eventfd_write(self._shot, 1)
+            os.close(self._shot)
+            self._shot = -1
+        for worker in here:
+            if not worker.released:
                 worker.released = True
                 self._send(worker, {"release": worker.limits})
 
@@ -281,9 +302,9 @@ class Pool:
         self._watch(worker)
         return True
 
-    def _send(self, worker: _Worker, message: dict[str, Any]) -> bool:
+    def _send(self, worker: _Worker, message: dict[str, Any], fds: tuple[int, ...] = ()) -> bool:
         try:
-            worker.channel.send(message)
+            worker.channel.send(message, fds)
         except ChannelClosedError:
             return True  # its end is read from the channel, with what it said before
         except OSError as error:  # its buffer is full (it hangs), or no memfd can be made
@@ -420,6 +441,9 @@ class Pool:
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
+        if self._shot >= 0:
+            os.close(self._shot)
+            self._shot = -1
         self._epoll.close()
 
 

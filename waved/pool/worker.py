@@ -4,8 +4,9 @@ Forked by the zygote, single-threaded, small. What it does is driven by one poll
 run's output pipes and its own deadlines. It does not need the daemon: when the channel breaks after the release it
 goes on, and listens on `control.sock` in the run's folder for the next daemon.
 
-Messages from the daemon: `arm` {spec} (again to change it), `withdraw`, `release` {timeout, timeout_of}, `stop`
-{reason, grace}. To the daemon: `armed`, `started`, `ended` {record}, and `hello` after a reconnection.
+Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `withdraw`, `limits`
+{timeout, timeout_of} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace}. To the
+daemon: `armed`, `started`, `ended` {record}, and `hello` after a reconnection.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class Worker:
         self.ended_at = 0.0
         self.deadline: float | None = None
         self.limit_of = "agent"
+        self.shot = -1
+        """Readable once the shot that starts a whole wave is fired."""
+        self.limits: dict[str, Any] | None = None
+        """Limits that came ahead of the shot; without them the shot is not for us."""
         self.kill_at: float | None = None
         self.killing = False
         self.ending: tuple[str, str] | None = None
@@ -86,14 +91,18 @@ class Worker:
             if not select.select([self.channel.fileno()], [], [], 0)[0]:
                 rehearse()
             while not self.released:
-                message, _ = self.channel.receive()
+                message = self._next_word(self.channel)
                 if "arm" in message:
                     self._withdraw()
                     self._claim(message["arm"])
                     self._arm()
                     self.channel.send({"armed": self.spec["run"], "worker": os.getpid()})
+                elif "limits" in message:
+                    self.limits = message["limits"]
                 elif "release" in message:
                     self._release(message["release"])
+                elif "shot" in message and self.limits is not None:
+                    self._release(self.limits)
                 elif "withdraw" in message:
                     self._withdraw()
                     shutil.rmtree(self.folder, ignore_errors=True)
@@ -116,6 +125,29 @@ class Worker:
             return
         self._loop()
         self._finish()
+
+    def _next_word(self, channel: Channel) -> dict[str, Any]:
+        """The daemon's next message; `shot` when the starting shot that came with `arm` has been fired.
+
+        What the daemon sent before the shot is heard before it.
+        """
+        while self.shot >= 0:
+            poller = select.poll()
+            poller.register(channel.fileno(), select.POLLIN)
+            poller.register(self.shot, select.POLLIN)
+            ready = {fd for fd, _ in poller.poll()}
+            if self.shot in ready and not select.select([channel.fileno()], [], [], 0)[0]:
+                os.close(self.shot)
+                self.shot = -1
+                return {"shot": True}
+            if channel.fileno() in ready:
+                break
+        message, fds = channel.receive()
+        for fd in fds:
+            if self.shot >= 0:
+                os.close(self.shot)
+            self.shot = fd
+        return message
 
     def _claim(self, spec: dict[str, Any]) -> None:
         """Make the run's folder and hold its lock. Who makes the folder owns the run: it is made once (invariant 2)."""
