@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import waved
+from waved import failpoints
 from waved.pool import record
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
@@ -218,6 +219,7 @@ class Pool:
     def release(self, starts: list[Start]) -> None:
         """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
         batch: list[_Worker] = []
+        failpoints.hit("pool.before-arm")
         self.prepare(sum(1 for start in starts if start.run not in self._workers))
         for start in starts:
             if start.run in self._unstartable:
@@ -238,6 +240,7 @@ class Pool:
 
     def _go(self, batch: list[_Worker]) -> None:
         """Release them. Several are told their limits first and start on one shot: a single write wakes them all."""
+        failpoints.hit("pool.before-release")
         here = [worker for worker in batch if self._workers.get(worker.run) is worker]
         together = [worker for worker in here if worker.shot == self._shots and self._shot >= 0]
         if len(together) < 2:
@@ -245,6 +248,7 @@ class Pool:
         for worker in together:
             worker.released = True
             self._send(worker, {"limits": worker.limits})
+            failpoints.hit("pool.between-releases")
         if together:
             os.eventfd_write(self._shot, 1)
             os.close(self._shot)
@@ -253,6 +257,8 @@ class Pool:
             if not worker.released:
                 worker.released = True
                 self._send(worker, {"release": worker.limits})
+                failpoints.hit("pool.between-releases")
+        failpoints.hit("pool.after-release")
 
     def _take(self) -> _Worker | None:
         if not self._warm:
@@ -263,7 +269,9 @@ class Pool:
         """Ask a run's worker to end its tree. The run ends like any other, with outcome `stopped`."""
         worker = self._workers.get(run)
         if worker is not None:
+            failpoints.hit("pool.before-stop")
             self._send(worker, {"stop": {"reason": reason, "grace": grace}})
+            failpoints.hit("pool.after-stop")
 
     def withdraw(self, runs: list[str]) -> None:
         """Forget runs that were armed ahead and are not to be started after all."""
@@ -274,9 +282,9 @@ class Pool:
                 self._send(worker, {"withdraw": True})
                 self._forget(worker)
 
-    def armed_ahead(self) -> list[str]:
-        """Runs that are armed or being armed, and not released."""
-        return [run for run, worker in self._workers.items() if not worker.released]
+    def armed_ahead(self, prefix: str = "") -> list[str]:
+        """Runs with this prefix that are armed or being armed, and not released."""
+        return [run for run, worker in self._workers.items() if not worker.released and run.startswith(prefix)]
 
     def readiness(self, prefix: str) -> tuple[int, int]:
         """How many of the runs with this prefix are armed, and how many are still being armed."""
@@ -286,6 +294,7 @@ class Pool:
 
     def adopt(self, run: str, folder: Path) -> bool:
         """Connect to the worker of a run that an earlier daemon started; False when it does not listen (yet)."""
+        failpoints.hit("recovery.before-adopt")
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             folder_fd = os.open(folder, os.O_PATH | os.O_CLOEXEC)
@@ -300,6 +309,7 @@ class Pool:
         worker = _Worker(Channel(sock), run, {"folder": str(folder)}, armed=True, released=True)
         self._workers[run] = worker
         self._watch(worker)
+        failpoints.hit("recovery.after-adopt")
         return True
 
     def _send(self, worker: _Worker, message: dict[str, Any], fds: tuple[int, ...] = ()) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import zlib
 from pathlib import Path
 from typing import Any
+
+from waved import failpoints
 
 EXIT = "exit"
 SPEC = "spec.json"
@@ -24,6 +27,7 @@ def write_exit(folder: Path, record: dict[str, Any]) -> None:
         view = memoryview(line)
         while view:
             view = view[os.write(fd, view) :]
+        failpoints.hit("worker.in-exit-record")
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -52,3 +56,18 @@ def write_spec(folder: Path, spec: dict[str, Any], argv: list[str]) -> None:
     shown["argv"] = argv
     shown["environment"] = sorted(spec.get("env", {}))
     (folder / SPEC).write_text(json.dumps(shown) + "\n", encoding="utf-8")
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living worker holds the run's lock. A lock cannot be confused with another process's, as a pid can."""
+    try:
+        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

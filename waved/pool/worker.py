@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from waved import failpoints
 from waved.pool import record, tree
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
@@ -32,6 +33,8 @@ from waved.pool.prepare import prepare, rehearse
 TAIL_BYTES = 4096
 KILL_PASS = 0.02
 """Seconds between two passes of killing."""
+FORECAST_PATIENCE = 2.0
+"""Seconds a worker of an earlier daemon gets to let go of a run it had made ready."""
 MAX_SHOWN = 500
 """Characters of one word of a command line in the journal."""
 LEFTOVER_TERM_GRACE = 1.0
@@ -94,9 +97,13 @@ class Worker:
                 message = self._next_word(self.channel)
                 if "arm" in message:
                     self._withdraw()
+                    failpoints.hit("worker.before-claim")
                     self._claim(message["arm"])
+                    failpoints.hit("worker.after-claim")
                     self._arm()
+                    failpoints.hit("worker.after-arm")
                     self.channel.send({"armed": self.spec["run"], "worker": os.getpid()})
+                    failpoints.hit("worker.after-armed")
                 elif "limits" in message:
                     self.limits = message["limits"]
                 elif "release" in message:
@@ -157,10 +164,27 @@ class Worker:
             return
         self.folder = Path(spec["folder"])
         self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o700)
+        try:
+            self.folder.mkdir(mode=0o700)
+        except FileExistsError:
+            self._clear_forecast()
+            self.folder.mkdir(mode=0o700)
         self.lock = os.open(self.folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(self.lock, f"{os.getpid()}\n".encode())
+
+    def _clear_forecast(self) -> None:
+        """Remove what is left of this run when an earlier daemon died having made it ready ahead, and never started it.
+
+        Raises OSError when the folder is anything else: then the run was, or may have been, started.
+        """
+        patience = boot_seconds() + FORECAST_PATIENCE
+        while record.is_locked(self.folder) and boot_seconds() < patience:
+            time.sleep(0.01)
+        left = record.read_exit(self.folder)
+        if record.is_locked(self.folder) or left is None or left["outcome"] != "withdrawn":
+            raise OSError(f"{self.folder} exists already")
+        shutil.rmtree(self.folder)
 
     def _arm(self) -> None:
         """Do everything that can be done before the start."""
@@ -193,7 +217,9 @@ class Worker:
         """Start the program. Raises NotStartedError."""
         if self.launch is None:
             return
+        failpoints.hit("worker.before-spawn")
         self.pid = self.launch.start()
+        failpoints.hit("worker.after-spawn")
         self.started_at = self._clock()
         self.launch = None
         self.released = True
@@ -201,6 +227,7 @@ class Worker:
         if limits["timeout"] is not None:
             self.deadline = boot_seconds() + limits["timeout"]
         self._tell({"started": self._started()})
+        failpoints.hit("worker.after-started")
         with contextlib.suppress(OSError):  # a disk that is full costs the description, not the run
             record.write_spec(self.folder, self.spec, shown(self.argv))
 
@@ -290,6 +317,7 @@ class Worker:
             self.killing = True
             self._name_leftovers()
         if self.killing:
+            failpoints.hit("worker.before-kill")
             tree.kill(os.getpid())
         return False
 
@@ -336,6 +364,7 @@ class Worker:
         if self.channel is not None:
             self.channel.close()
             self.channel = None
+        failpoints.hit("worker.before-listen")
         folder = os.open(self.folder, os.O_PATH | os.O_CLOEXEC)
         try:
             path = f"/proc/self/fd/{folder}/{record.CONTROL}"
@@ -358,6 +387,7 @@ class Worker:
         with contextlib.suppress(OSError):
             os.unlink(self.folder / record.CONTROL)  # noqa: PTH108
         self.channel = Channel(sock)
+        failpoints.hit("worker.after-accept")
         self._tell({"hello": {"run": self.spec["run"], "worker": os.getpid(), "started": self._started()}})
 
     def _tell(self, message: dict[str, Any]) -> None:
@@ -385,6 +415,7 @@ class Worker:
         if self.capture is not None:
             self.capture.drain()
         ended = self._record()
+        failpoints.hit("worker.before-exit-record")
         while True:
             try:
                 record.write_exit(self.folder, ended)
@@ -395,7 +426,9 @@ class Worker:
                 if self.channel is not None or not self.folder.exists():
                     break
                 time.sleep(1.0)
+        failpoints.hit("worker.after-exit-record")
         self._tell({"ended": ended})
+        failpoints.hit("worker.after-ended")
 
     def _record(self) -> dict[str, Any]:
         outcome, reason = self.ending or ("exited", "")

@@ -18,6 +18,7 @@ import socket
 import sys
 from typing import Any
 
+from waved import failpoints
 from waved.pool import tree, worker
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.linux import become_subreaper, set_process_name
@@ -83,6 +84,7 @@ class Zygote:
             return
         if "fork" in message:
             for fd in fds:
+                failpoints.hit("zygote.before-fork")
                 try:
                     pid = os.fork()
                 except OSError as error:
@@ -91,6 +93,7 @@ class Zygote:
                     break
                 if pid == 0:
                     self._become_worker(fd, fds)
+                failpoints.hit("zygote.after-fork")
                 self.workers.add(pid)
         for fd in fds:
             os.close(fd)
@@ -126,7 +129,9 @@ class Zygote:
         if not ended:
             return
         self.workers.difference_update(ended)
+        failpoints.hit("zygote.before-orphans")
         killed = self._end_orphans(ended)
+        failpoints.hit("zygote.after-orphans")
         for pid in ended:
             self._tell({"gone": {"worker": pid, "killed": killed}})
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from waved.config import Locations
 from waved.domain import events as ev
-from waved.domain.state import Session
+from waved.domain.state import Node, Session
 from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
 from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool, Start
+from waved.reactor import forecast
 from waved.reactor.clock import Clock
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
@@ -26,8 +27,6 @@ from waved.reactor.specs import run_folder, spec_of
 
 ARM_PATIENCE = 2.0
 """Seconds a checklist waits for workers."""
-WARM_RESERVE = 8
-"""Warm workers kept while sessions run, so that a dependent never waits for a fork."""
 
 
 class Effects:
@@ -48,6 +47,8 @@ class Effects:
         self._helpers = helpers
         self._clock = clock
         self._on_defect = on_defect
+        self._started: dict[str, list[str]] = {}
+        """Assignments whose start was decided in this turn, by session."""
         self._arming: dict[str, tuple[bool, float]] = {}
         """Sessions whose checklist waits for workers: whether all else is well, and until when to wait."""
 
@@ -76,6 +77,8 @@ class Effects:
                 self._begin(session)
             case ev.RunStarting() if event.run in session.active:
                 starts.append(self._start(session, event))
+                if event.purpose == "agent":
+                    self._started.setdefault(session.id, []).append(event.assignment)
             case ev.RunStopping():
                 self._stop(session, event)
             case ev.CheckStarted():
@@ -83,18 +86,16 @@ class Effects:
             case ev.RunEnded():
                 self._read_reports(session, event)
             case ev.GateStarted() if not event.assignment:
-                self._arm_wave(session, session.wave + 1)
+                self._arm_ahead(session, forecast.first_of_wave(session, session.wave + 1))
 
-    def replenish(self) -> None:
-        """Keep some warm workers for what may start next; called when a turn's urgent work is done."""
-        wanted = sum(
-            min(WARM_RESERVE, wave.unended)
-            for session in self._sessions.live.values()
-            if session.phase == "running" and (wave := session.current) is not None
-        )
-        reserve = min(wanted, WARM_RESERVE)
-        if self._pool.warm * 2 < reserve:
-            self._pool.prepare(reserve)
+    def look_ahead(self) -> None:
+        """Make ready what may start next, so that it never waits for a fork; called when the turn's work is done."""
+        started, self._started = self._started, {}
+        for session_id, keys in started.items():
+            session = self._sessions.live.get(session_id)
+            if session is not None and session.phase == "running":
+                room = forecast.AHEAD - len(self._pool.armed_ahead(f"{session_id}/"))
+                self._arm_ahead(session, forecast.after(session, keys)[: max(0, room)])
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -117,36 +118,27 @@ class Effects:
         grace = (node.agent.stop_grace if node is not None else None) or session.plan.session.stop_grace
         self._pool.stop(event.run, event.reason, grace)
 
-    def _arm_wave(self, session: Session, index: int) -> None:
-        """Make the first runs of a wave ready before its start is decided. Only a forecast: nothing is exec'ed."""
-        if index >= len(session.waves):
-            return
-        wave = session.waves[index]
-        here = set(wave.keys)
-        first = [key for key in wave.keys if not here.intersection(session.nodes[key].requires)]
-        sequential = not (session.plan.session.parallel and wave.plan.parallel)
-        limit = 1 if sequential else session.plan.session.max_parallel or len(first)
-        chosen = first[:limit]
-        self._pool.prepare(len(chosen))
-        for key in chosen:
-            node = session.nodes[key]
-            forecast = ev.RunStarting(
+    def _arm_ahead(self, session: Session, nodes: Sequence[Node]) -> None:
+        """Make runs ready before their start is decided."""
+        self._pool.prepare(len(nodes))
+        for node in nodes:
+            likely = ev.RunStarting(
                 session.id,
-                run=f"{session.id}/{key}#{node.attempt + 1}",
-                wave=wave.plan.name,
+                run=f"{session.id}/{node.key}#{node.attempt + 1}",
+                wave=session.waves[node.wave].plan.name,
                 agent=node.agent.name,
-                assignment=key,
+                assignment=node.key,
                 attempt=node.attempt + 1,
                 tasks=[task.name for task in node.tasks],
                 failure=node.failure,
             )
-            self._pool.arm(forecast.run, self._spec(session, forecast))
+            self._pool.arm(likely.run, self._spec(session, likely))
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
     def _begin(self, session: Session) -> None:
         self.run_checklist(session)
-        self._arm_wave(session, 0)
+        self._arm_ahead(session, forecast.first_of_wave(session, 0))
 
     def run_checklist(self, session: Session) -> None:
         """Look at the checklist's items on a helper thread; each is reported as soon as it is known (C1)."""
@@ -203,7 +195,7 @@ class Effects:
 
     def _end(self, event: ev.SessionEnded) -> None:
         prefix = f"{event.session}/"
-        self._pool.withdraw([run for run in self._pool.armed_ahead() if run.startswith(prefix)])
+        self._pool.withdraw(self._pool.armed_ahead(prefix))
         if event.outcome == "succeeded":
             self._sessions.drop_environment(event.session, self._locations.session(event.session))
 

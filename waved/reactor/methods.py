@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from waved import failpoints
 from waved.domain import events as ev
 from waved.domain import requests
 from waved.domain.view import state_of, summary, view
@@ -90,7 +91,9 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     session_id = reactor.sessions.new_id(plan.session.name)
     folder = reactor.locations.session(session_id)
     try:
+        failpoints.hit("submit.before-environment")
         reactor.sessions.keep_environment(session_id, environment, folder)
+        failpoints.hit("submit.after-environment")
         reactor.sessions.keep_private(folder / "plan.toml", source)
     except OSError as error:
         raise ResourceError(f"cannot write {folder}: {error.strerror}", "free some space, or mend its rights") from None

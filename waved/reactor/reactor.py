@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import zmq
 
+from waved import failpoints
 from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.decide import decide, next_deadline
@@ -109,7 +110,7 @@ class Reactor:
                 self._guarded(self._follow, session)
         self._commit()
         self.followers.expire(now)
-        self.effects.replenish()
+        self.effects.look_ahead()
         self._look_whether_done()
 
     def _patience(self) -> int | None:
@@ -224,6 +225,7 @@ class Reactor:
                 self._journal_problem = ""
                 batch, self._batch = self._batch, []
                 self._guarded(self.effects.perform, batch)
+                failpoints.hit("followers.before-publish")
                 self.followers.publish(batch)
                 for event in batch:
                     self._log(event)

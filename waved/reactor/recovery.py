@@ -7,8 +7,6 @@ never started, for certain, and making the folder now keeps anybody from startin
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
 from waved.domain import events as ev
@@ -16,24 +14,9 @@ from waved.domain.state import Run
 from waved.pool import record
 
 
-def is_locked(folder: Path) -> bool:
-    """Whether a living worker holds the run's lock. A lock cannot be confused with another process's, as a pid can."""
-    try:
-        fd = os.open(folder / record.LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
 def end_of(session: str, run: Run, folder: Path) -> ev.RunEnded | None:
     """How a run ended whose worker is gone; None while a worker lives."""
-    if is_locked(folder):
+    if record.is_locked(folder):
         return None
     left = record.read_exit(folder)
     if left is not None:
@@ -42,7 +25,7 @@ def end_of(session: str, run: Run, folder: Path) -> ev.RunEnded | None:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        if is_locked(folder):
+        if record.is_locked(folder):
             return None
         return ev.RunEnded(session, run.id, "lost", reason="its worker died with waved and left no exit record")
     except OSError as error:

@@ -102,7 +102,10 @@ def _session_facts(session: Session) -> dict[str, str]:
 
 
 def _results(session: Session, node: Node) -> list[dict[str, Any]]:
-    """What earlier waves, and in this wave the required assignments, ended with (O7)."""
+    """What earlier waves, and in this wave the required assignments, ended with (O7).
+
+    For a run that is made ready ahead, what it requires may still run: it starts only if that succeeds.
+    """
     keys = [key for wave in session.waves[: node.wave] for key in wave.keys]
     keys += [key for key in node.requires if session.nodes[key].wave == node.wave]
     return [
@@ -110,11 +113,10 @@ def _results(session: Session, node: Node) -> list[dict[str, Any]]:
             "assignment": key,
             "agent": (done := session.nodes[key]).agent.name,
             "wave": session.waves[done.wave].plan.name,
-            "outcome": done.outcome,
+            "outcome": done.outcome or "succeeded",
             "produced": [output.path for output in done.agent.produces],
         }
         for key in keys
-        if session.nodes[key].state == "ended"
     ]
 
 
