@@ -10,6 +10,7 @@ from typing import Any
 
 import zmq
 
+from waved import failpoints
 from waved.errors import BadRequestError, NotAllowedError, ProtocolError, WavedError
 from waved.ipc import wire
 
@@ -92,8 +93,10 @@ class Server:
         self._send(route, wire.encode_error(request_id, error))
 
     def _send(self, route: tuple[bytes, ...], frame: bytes) -> None:
+        failpoints.hit("server.before-reply")
         with contextlib.suppress(zmq.ZMQError):
             self._socket.send_multipart([*route, frame], zmq.NOBLOCK)
+        failpoints.hit("server.after-reply")
 
     def close(self) -> None:
         """Send what is queued (half a second at most), close, remove the socket."""

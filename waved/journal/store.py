@@ -14,6 +14,7 @@ from typing import Any
 
 import msgpack
 
+from waved import failpoints
 from waved.domain.events import Event
 from waved.errors import ResourceError, WavedError
 
@@ -97,6 +98,7 @@ class Journal:
 
         Raises ResourceError when the disk does not take them; then none of them is written.
         """
+        failpoints.hit("journal.before-commit")
         rows = [
             (event.seq, event.session, event.time, event.kind, msgpack.packb(event.data(), use_bin_type=True))
             for event in events
@@ -105,6 +107,7 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+                failpoints.hit("journal.in-transaction")
                 self._db.execute("COMMIT")
             except sqlite3.Error:
                 if self._db.in_transaction:
@@ -116,6 +119,7 @@ class Journal:
                 "free some disk space; nothing new is started before",
             ) from None
         self.last_seq = events[-1].seq
+        failpoints.hit("journal.after-commit")
 
     def read(self, *, after: int = 0, session: str = "", kinds: Collection[str] = (), limit: int = 500) -> list[Row]:
         """Rows with a sequence number above `after`, oldest first; of any session and kind when those are empty."""
