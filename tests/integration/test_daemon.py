@@ -153,3 +153,21 @@ def test_a_daemon_at_rest_does_not_wake_up(daemon: Daemon, workspace: Path) -> N
     with daemon.client() as client:
         client.stop(session)
     daemon.settled(session)
+
+
+def test_what_was_made_ready_ahead_is_started_once_by_the_next_daemon(daemon: Daemon, workspace: Path) -> None:
+    wave = wave_of(
+        "w",
+        agent_of("first", "touch up; while [ ! -e go ]; do sleep 0.01; done"),
+        agent_of("second", "echo second >> ledger", needs=["first"]),
+    )
+    session = daemon.submit(plan_of(wave), workspace)
+    ahead = daemon.state / "sessions" / session / "runs" / "second.1"
+    wait_for(lambda: (workspace / "up").exists() and (ahead / "lock").exists())
+    daemon.kill()
+    daemon.start()
+    (workspace / "go").touch()
+    view = daemon.settled(session)
+    assert view["outcome"] == "succeeded"
+    assert (workspace / "ledger").read_text() == "second\n"
+    assert assignments(view)["second"]["attempt"] == 1

@@ -71,6 +71,7 @@ class _Worker:
     pid: int = 0
     armed: bool = False
     released: bool = False
+    started: bool = False
     shot: int = 0
     """Number of the starting shot it waits for."""
     limits: dict[str, Any] = field(default_factory=dict)
@@ -125,6 +126,11 @@ class Pool:
     def busy(self) -> int:
         """Runs that have a worker."""
         return len(self._workers)
+
+    @property
+    def starting(self) -> bool:
+        """Whether a released run has neither begun nor ended yet."""
+        return any(worker.released and not worker.started for worker in self._workers.values())
 
     @property
     def warm(self) -> int:
@@ -386,6 +392,7 @@ class Pool:
                 self._unarmable(worker, message["ended"])
 
     def _heed_started(self, worker: _Worker, started: dict[str, Any]) -> None:
+        worker.started = True
         self._news.append(Started(worker.run, started["pid"], worker.pid, started["at"], started["argv"]))
 
     def _unarmable(self, worker: _Worker, ended: dict[str, Any]) -> None:

@@ -35,6 +35,10 @@ from waved.reactor.sessions import Sessions
 
 JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
+TELL_PATIENCE = 0.02
+"""Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
+the processor from it.
+"""
 ADOPT_RETRY = 0.02
 """Seconds between two tries to reach the worker of an earlier daemon's run."""
 
@@ -61,6 +65,9 @@ class Reactor:
         self._last_use = self.started
         self._batch: list[ev.Event] = []
         """Events folded in this turn and not yet journalled."""
+        self._untold: list[ev.Event] = []
+        """Journalled events that followers and the log have not been told yet."""
+        self._tell_due = 0.0
         self._replies: list[Callable[[], None]] = []
         self._journal_problem = ""
         self._journal_retry = 0.0
@@ -122,6 +129,8 @@ class Reactor:
         times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
         if self._journal_problem:
             times.append(self._journal_retry)
+        if self._untold:
+            times.append(self._tell_due)
         if self._orphans:
             times.append(self._orphans_due)
         if self.idle_exit is not None and not self.sessions.live:
@@ -225,10 +234,15 @@ class Reactor:
                 self._journal_problem = ""
                 batch, self._batch = self._batch, []
                 self._guarded(self.effects.perform, batch)
-                failpoints.hit("followers.before-publish")
-                self.followers.publish(batch)
-                for event in batch:
-                    self._log(event)
+                if not self._untold:
+                    self._tell_due = now + TELL_PATIENCE
+                self._untold += batch
+        if self._untold and (not self.pool.starting or self.clock.now() >= self._tell_due):
+            untold, self._untold = self._untold, []
+            failpoints.hit("followers.before-publish")
+            self.followers.publish(untold)
+            for event in untold:
+                self._log(event)
         if not self._batch:
             replies, self._replies = self._replies, []
             for reply in replies:
