@@ -88,11 +88,7 @@ class Narrator:
     def _check_ended(self, event: Event) -> str:
         data = event["data"]
         word = "passed" if data["ok"] else "failed"
-        tests = data["tests"]
-        counted = f", {tests['passed']} of {tests['total']} tests passed" if tests else ""
-        return self._line(
-            word, data["name"] or "check", f"check {coloured(word, self._paint)}{counted}", data["detail"]
-        )
+        return self._line(word, data["name"] or "check", f"check {coloured(word, self._paint)}", data["detail"])
 
     def _run_starting(self, event: Event) -> None:
         data = event["data"]

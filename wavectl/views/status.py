@@ -58,10 +58,8 @@ def gate_lines(gate: dict[str, Any] | None, paint: Paint) -> list[str]:
     lines = []
     for check in gate["checks"] if gate else ():
         word = check["state"] if check["state"] != "ended" else ("passed" if check["ok"] else "failed")
-        tests = check["tests"]
-        counted = f"  {tests['passed']} of {tests['total']} tests passed" if tests else ""
         detail = first_line(check["detail"]) if check["state"] == "ended" else ""
-        lines.append(f"{glyph(word, paint)} {one_line(check['name'])}{counted}  {paint(detail, 'dim')}".rstrip())
+        lines.append(f"{glyph(word, paint)} {one_line(check['name'])}  {paint(detail, 'dim')}".rstrip())
     return lines
 
 

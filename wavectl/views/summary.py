@@ -81,8 +81,9 @@ def _waves(view: dict[str, Any], paint: Paint) -> list[str]:
             glyph(word, paint), wave["name"], coloured(word, paint), f"{good}/{len(wave['assignments'])}",
             lasting(time), lasting(wave["skew"]), first_line(wave["reason"]),
         ])  # fmt: skip
-        rows += [["", "", *("" for _ in range(4)), line] for line in gate_lines(wave["gate"], paint)]
-    return columns(rows, right=(3, 4, 5), indent=2)
+    title, *lines = columns(rows, right=(3, 4, 5), indent=2)
+    checked = [[f"     {line}" for line in gate_lines(wave["gate"], paint)] for wave in view["waves"]]
+    return [title, *(shown for line, checks in zip(lines, checked, strict=True) for shown in (line, *checks))]
 
 
 def _agents(view: dict[str, Any], paint: Paint) -> list[str]:
