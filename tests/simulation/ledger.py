@@ -32,6 +32,18 @@ class Ledger:
         self.verdicts: dict[str, str] = {}
         self.gate_of: dict[str, str] = {}
         """The gate of an assignment's present attempt."""
+        self.tries: dict[str, int] = {}
+        """By assignment: runs that did begin since the plan, a wave's gate or a person had it run."""
+        self.withdrawn: dict[str, int] = {}
+        """By what is to be run: starts in a row that came to nothing."""
+        self.withdrawn_at: dict[str, float] = {}
+        self.failing: set[str] = set()
+        """Gates with a check that failed by itself."""
+        self.cut: set[str] = set()
+        """Runs that were asked to end."""
+        self.session_deadline: float | None = None
+        self.wave_deadline: float | None = None
+        self.stopped_by = ""
         self.looked_at: dict[str, int] = {}
         """By agent: how many runs there were when its `produces` were last found right."""
 
@@ -49,12 +61,27 @@ class Ledger:
 
     # --- the session and its waves ------------------------------------------------------------------------------
 
-    def _session_started(self, _event: ev.SessionStarted) -> None:
+    def _set_session_deadline(self, time: float) -> None:
+        limit = self.plan.session.timeout
+        self.session_deadline = None if limit is None else time + limit
+
+    def _set_wave_deadline(self, time: float) -> None:
+        limit = self.plan.waves[self.wave].timeout
+        self.wave_deadline = None if limit is None else time + limit
+
+    def _late(self, time: float) -> bool:
+        return self.wave_deadline is not None and time >= self.wave_deadline
+
+    def _session_started(self, event: ev.SessionStarted) -> None:
         assert self.state == "checking"
         self.state = "running"
+        self._set_session_deadline(event.time)
 
-    def _session_stop_requested(self, _event: ev.SessionStopRequested) -> None:
-        self.state, self.held = "stopping", False
+    def _session_stop_requested(self, event: ev.SessionStopRequested) -> None:
+        if event.by == "timeout":
+            assert self.session_deadline is not None
+            assert event.time >= self.session_deadline
+        self.state, self.held, self.stopped_by = "stopping", False, event.by
 
     def _session_held(self, _event: ev.SessionHeld) -> None:
         self.held = True
@@ -75,11 +102,16 @@ class Ledger:
                 self._again(key)
         for wave in range(index, len(self.waves)):
             self.wave_outcomes.pop(wave, None)
-        self.state, self.held, self.wave, self.wave_open = "running", False, index, True
+        if self.state == "ended":
+            self._set_session_deadline(event.time)
+        self.state, self.held, self.wave, self.wave_open, self.stopped_by = "running", False, index, True, ""
+        self._set_wave_deadline(event.time)
 
     def _again(self, key: str) -> None:
         self.outcomes.pop(key, None)
         self.gate_of.pop(key, None)
+        self.tries.pop(key, None)
+        self.withdrawn.pop(key, None)
 
     def _wave_started(self, event: ev.WaveStarted) -> None:
         assert self.state == "running"
@@ -91,6 +123,7 @@ class Ledger:
             policy = self.plan.waves[before].gate.on_failure
             assert self.wave_outcomes[before] in GOOD or policy == "continue", f"{event.wave} before its gate"
         self.wave_open = True
+        self._set_wave_deadline(event.time)
 
     def _wave_retried(self, event: ev.WaveRetried) -> None:
         gate = self.plan.waves[self.wave].gate
@@ -109,6 +142,8 @@ class Ledger:
             assert all(self.outcomes[key] == "succeeded" for key in keys), "failure counted as success"
             for agent in self.plan.waves[self.wave].agents:
                 self._produced(agent)
+        if event.outcome == "timed-out":
+            assert self._late(event.time) or self.stopped_by == "timeout"
         self.wave_outcomes[self.wave] = event.outcome
         self.wave_open = False
 
@@ -148,6 +183,9 @@ class Ledger:
     def _check_ended(self, event: ev.CheckEnded) -> None:
         assert event.gate in self.gates
         assert event.gate not in self.verdicts, "a check ends before its gate"
+        last = [run for run in self.runs.values() if run.gate == event.gate and run.index == event.index][-1:]
+        if not event.ok and not (last and last[0].run in self.cut):
+            self.failing.add(event.gate)
         assignment = self.gates[event.gate].assignment
         if not assignment or not event.ok or not event.name.startswith("outputs"):
             return
@@ -177,6 +215,12 @@ class Ledger:
         assert self.state == "running"
         assert not self.held, "a held session starts nothing"
         assert event.timeout is None or event.timeout > 0
+        for deadline in (self.wave_deadline, self.session_deadline):
+            if deadline is not None:
+                assert event.timeout is not None
+                assert event.time + event.timeout <= max(deadline, event.time) + 0.002, "a limit beyond the deadline"
+        if self.withdrawn.get(_what(event), 0) > 1:
+            assert event.time >= self.withdrawn_at[_what(event)] + 0.99, "tried again and again without a pause"
         self.runs[event.run] = event
         if event.purpose == "check":
             gate = self.gates[event.gate]
@@ -201,6 +245,12 @@ class Ledger:
         assert sum(1 for run in running if run.assignment == event.assignment) == 1
         self.last_run[event.assignment] = event.run
         self.gate_of.pop(event.assignment, None)
+        self.tries[event.assignment] = self.tries.get(event.assignment, 0) + 1
+
+    def _run_stopping(self, event: ev.RunStopping) -> None:
+        assert event.run not in self.ended
+        assert event.run not in self.cut, "asked once"
+        self.cut.add(event.run)
 
     def _run_started(self, event: ev.RunStarted) -> None:
         assert event.run in self.runs
@@ -210,6 +260,14 @@ class Ledger:
         assert event.run in self.runs, "an end without a start"
         assert event.run not in self.ended, "a run's end is recorded once"
         self.ended[event.run] = event
+        run = self.runs[event.run]
+        if event.outcome != "withdrawn" or event.run in self.cut:
+            self.withdrawn.pop(_what(run), None)
+            return
+        self.withdrawn[_what(run)] = self.withdrawn.get(_what(run), 0) + 1
+        self.withdrawn_at[_what(run)] = event.time
+        if run.assignment:
+            self.tries[run.assignment] -= 1
 
     def _assignment_ended(self, event: ev.AssignmentEnded) -> None:
         key = event.assignment
@@ -229,6 +287,14 @@ class Ledger:
         if event.outcome == "lost":
             assert last is not None
             assert last.outcome == "lost"
+        if event.outcome == "timed-out":
+            assert self._late(event.time) or self.stopped_by == "timeout" or (last and last.outcome == "timed-out")
+        if event.outcome == "failed":
+            assert last is not None
+            by_itself = (last.outcome, last.exit_code) != ("exited", 0)
+            assert by_itself or gate in self.failing, f"{key} was cut short, it did not fail"
+            if self.state == "running" and not self._late(event.time):
+                assert self.tries[key] > self.agents[event.agent].retries, f"{key} had attempts left"
         if event.outcome == "skipped":
             outcomes = [self.outcomes.get(name) for name in self.assignments[key].requires]
             assert any(outcome not in (None, "succeeded") for outcome in outcomes)
@@ -237,5 +303,13 @@ class Ledger:
     def _retry_scheduled(self, event: ev.RetryScheduled) -> None:
         assert event.assignment not in self.outcomes
         assert event.at >= event.time
+        agent = self.agents[event.agent]
+        own = agent.gate.retries if agent.gate is not None and agent.gate.on_failure == "retry" else 0
+        at_least = 1 if self.plan.session.on_lost == "retry" else 0
+        assert self.tries[event.assignment] <= max(agent.retries, own, at_least), "more attempts than the plan gives"
         lost = self.ended[self.last_run[event.assignment]].outcome == "lost"
         assert not lost or self.plan.session.on_lost == "retry", "what is lost is not repeated by itself"
+
+
+def _what(run: ev.RunStarting) -> str:
+    return run.assignment or f"{run.gate}.{run.index}"

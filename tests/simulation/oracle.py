@@ -30,7 +30,9 @@ def check(session: Session) -> None:
     _check_heaps(session)
     wave_open = session.wave >= 0 and session.waves[session.wave].phase != "ended"
     assert session.current is (session.waves[session.wave] if wave_open else None)
-    assert set(session.gates_due) <= set(session.gates)
+    for gate_id in session.gates_due:
+        gate = session.gates[gate_id]
+        assert gate.checks[gate.next].state == "waiting", "due, yet nothing follows from it"
     in_gates = {gate.assignment for gate in session.gates.values() if gate.assignment}
     assert in_gates == {node.key for node in nodes.values() if node.state == "checking"}
 

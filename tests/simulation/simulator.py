@@ -279,10 +279,12 @@ class Simulation:
 
     def _turn(self, *, facts: Sequence[ev.Event] = (), asked: Sequence[ev.Event] = ()) -> None:
         """One turn of the reactor: what was observed, each with what follows from it, and what a person asked for."""
+        together = self.rng.random() < 0.2
         for event in facts:
             if self.session.phase != "ended" and admissible(self.session, event):
                 self._apply(event)
-                self._follow()
+                if not together:
+                    self._follow()
         for event in asked:
             self._apply(event)
         self._follow()
@@ -414,6 +416,8 @@ class Simulation:
             assert due > self.now, f"due {self.now - due} s ago, yet there is nothing to decide: a busy loop"
             assert decide(session, math.nextafter(due, 0)) == [], "something follows before the deadline"
             assert decide(session, due), "nothing follows at the deadline"
+        elif session.phase != "ended":
+            assert decide(session, self.now + 1e9) == [], "something follows in time, but no deadline says so"
         if self.rng.random() < 0.1:
             msgpack.packb(view(session, self.now))
             assert self.replay()[0] == session, "the journal folds to another state"

@@ -55,7 +55,7 @@ def reset(session: Session, keys: list[str]) -> None:
         wave.idle[key] = None
         session.unchecked_of_agent[node.agent.name] += 1
         node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
-        node.base = node.attempt
+        node.base, node.withdrawn = node.attempt, 0
     for key in looking:
         node = session.nodes[key]
         if node.wave == session.wave and node.state == "waiting":
