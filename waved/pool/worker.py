@@ -52,6 +52,10 @@ def main(channel: Channel) -> None:
         Worker(channel).serve()
 
 
+class TakenError(Exception):
+    """The run's folder is somebody else's: this worker has no say about the run."""
+
+
 class Worker:
     """The state of one run as its worker sees it."""
 
@@ -124,6 +128,12 @@ class Worker:
                 self._withdraw()
                 self._finish_unstarted("withdrawn", "the daemon ended before the start")
             return
+        except TakenError as error:
+            # Another daemon decided about this run: nothing of it is ours to write. Its start is tried under a new id.
+            self.ending, self.ended_at = ("withdrawn", str(error)), self._clock()
+            with contextlib.suppress(ChannelClosedError):
+                self.channel.send({"ended": self._record()})
+            return
         except NotStartedError as error:
             self._finish_unstarted("not-started", str(error))
             return
@@ -157,7 +167,10 @@ class Worker:
         return message
 
     def _claim(self, spec: dict[str, Any]) -> None:
-        """Make the run's folder and hold its lock. Who makes the folder owns the run: it is made once (invariant 2)."""
+        """Make the run's folder and hold its lock. Who makes the folder owns the run: it is made once (invariant 2).
+
+        Raises TakenError when somebody else made it.
+        """
         again = bool(self.spec)
         self.spec = spec
         if again:
@@ -168,23 +181,30 @@ class Worker:
             self.folder.mkdir(mode=0o700)
         except FileExistsError:
             self._clear_forecast()
-            self.folder.mkdir(mode=0o700)
         self.lock = os.open(self.folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)  # held by others only for the moment in which they look at it
         os.write(self.lock, f"{os.getpid()}\n".encode())
 
     def _clear_forecast(self) -> None:
-        """Remove what is left of this run when an earlier daemon died having made it ready ahead, and never started it.
+        """Make the folder anew when its worker made the run ready ahead, never heard the word, and is dead.
 
-        Raises OSError when the folder is anything else: then the run was, or may have been, started.
+        A run is armed only before its start is journalled, or right after it was. So what an earlier worker left here
+        was never released: it died with its daemon, or was killed. Raises TakenError for a folder that no worker made
+        (a daemon fenced the run off, see `waved.reactor.recovery`), or whose worker lives.
         """
         patience = boot_seconds() + FORECAST_PATIENCE
         while record.is_locked(self.folder) and boot_seconds() < patience:
             time.sleep(0.01)
+        if record.is_locked(self.folder) or not (self.folder / record.LOCK).exists():
+            raise TakenError(f"{self.folder} is another daemon's")
         left = record.read_exit(self.folder)
-        if record.is_locked(self.folder) or left is None or left["outcome"] != "withdrawn":
-            raise OSError(f"{self.folder} exists already")
+        if left is not None and left["outcome"] not in ("withdrawn", "stopped", "not-started"):
+            raise TakenError(f"{self.folder} holds the end of a run ({left['outcome']})")
         shutil.rmtree(self.folder)
+        try:
+            self.folder.mkdir(mode=0o700)
+        except FileExistsError:
+            raise TakenError(f"{self.folder} is another daemon's") from None
 
     def _arm(self) -> None:
         """Do everything that can be done before the start."""
