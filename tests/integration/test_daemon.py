@@ -44,15 +44,19 @@ def test_a_state_folder_that_cannot_be_written_is_named(short_tmp: Path) -> None
     daemon.end()
 
 
-def test_an_unreadable_journal_is_left_alone_and_named(short_tmp: Path) -> None:
+def test_an_unreadable_journal_is_put_aside_and_named(short_tmp: Path) -> None:
     (short_tmp / "s").mkdir()
     journal = short_tmp / "s" / "journal.sqlite"
     journal.write_bytes(b"this is no database, but it may be somebody's" * 100)
     before = journal.read_bytes()
     daemon = Daemon(short_tmp)
-    assert str(journal) in daemon.start()
+    assert daemon.start() == "ready"
+    with daemon.client() as client:
+        [problem] = client.daemon_status()["problems"]
     daemon.end()
-    assert journal.read_bytes() == before
+    [aside] = short_tmp.glob("s/journal.sqlite.unreadable-*")
+    assert str(aside) in problem
+    assert aside.read_bytes() == before
 
 
 def test_stopping_is_refused_while_sessions_go_on(daemon: Daemon, workspace: Path) -> None:

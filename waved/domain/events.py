@@ -320,3 +320,10 @@ class DaemonStopped(Event, kind="daemon.stopped"):
 
     reason: str
     sessions: str = ""
+
+
+@dataclass(slots=True)
+class JournalSalvaged(Event, kind="journal.salvaged"):
+    """A damaged journal was put aside; `read` events of it go on in this one. Numbers before this one are missing."""
+
+    read: int

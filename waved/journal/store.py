@@ -1,41 +1,28 @@
 """Append and read events (invariant 1). SQLite in WAL mode with synchronous=FULL: what was committed stays.
 
-Schema 1: `events(seq, session, time, kind, data)`, data in msgpack; `meta(name, value)` with the schema version and
-the clock's base (see `waved.reactor.clock`).
+Tables: `waved.journal.schema`. `meta` also holds the clock's base (see `waved.reactor.clock`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
 from waved import failpoints
-from waved.domain.events import Event
+from waved.domain.events import Event, SessionSubmitted, from_data
 from waved.errors import ResourceError, WavedError
-
-SCHEMA = 1
-_CREATE = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY,
-    session TEXT NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    data BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_by_session ON events (session, seq);
-CREATE INDEX IF NOT EXISTS bounds ON events (seq, kind)
-    WHERE kind IN ('session.submitted', 'session.ended', 'session.retried');
-"""
+from waved.journal import salvage
+from waved.journal.reserve import Reserve
+from waved.journal.schema import BOUNDS, SCHEMA, enter, migrate, transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An event as it is stored; `data` is msgpack."""
 
     seq: int
@@ -45,44 +32,70 @@ class Row:
     data: bytes
 
     def fields(self) -> dict[str, Any]:
-        """The event's own fields."""
-        unpacked: dict[str, Any] = msgpack.unpackb(self.data, raw=False, strict_map_key=False)
+        """The event's own fields; raises ValueError when the bytes are damaged."""
+        try:
+            unpacked = msgpack.unpackb(self.data, raw=False, strict_map_key=False)
+        except Exception as error:  # noqa: BLE001 — msgpack raises many kinds for damaged bytes; all mean the same here
+            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: {type(error).__name__}") from None
+        if not isinstance(unpacked, dict):
+            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: no map")  # noqa: TRY004 — as above
         return unpacked
+
+    def event(self) -> Event:
+        """The event itself; raises ValueError when it is damaged, or of a kind this version does not know."""
+        try:
+            return from_data(self.kind, self.session, self.seq, self.time, self.fields())
+        except KeyError:
+            raise ValueError(f"event {self.seq} is of a kind this version does not know: {self.kind}") from None
+        except TypeError as error:
+            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: {error}") from None
+
+
+class Entry(NamedTuple):
+    """A session as the journal lists it: number of its first event and of its end (0: it goes on), id, name."""
+
+    submitted: int
+    session: str
+    name: str
+    ended: int
 
 
 class JournalError(WavedError):
-    """The journal cannot be opened: unreadable, or of a newer version. It is left as it is."""
+    """The journal cannot be opened, or is of a newer version. It is left as it is."""
 
     code = "journal"
 
 
 class Journal:
-    """One writer (the reactor's thread). Raises JournalError when the database cannot be used."""
+    """One writer (the reactor's thread). Raises JournalError when the database cannot be used.
+
+    A journal of an older schema is migrated, after a copy was made of it. One that is damaged is put aside, and a new
+    one begun with what could be read of it (`problems` says so).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=True, timeout=5.0)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_CREATE)
-            self._check_schema()
-            self.last_seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        except sqlite3.DatabaseError as error:
+            self._db = _open(path)
+        except (sqlite3.Error, OSError) as error:
             raise JournalError(
-                f"the journal {path} cannot be read: {error}",
-                "move it aside (it is not overwritten), or name another state folder in WAVED_STATE_DIR",
+                f"the journal {path} cannot be opened: {error}",
+                "mend what is wrong with its disk or its rights (it is not overwritten),"
+                " or name another state folder in WAVED_STATE_DIR",
             ) from None
+        self.last_seq: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+        self.reserve = Reserve(self._db)
+        self.gaps = [_gap(text) for text in (self.meta("gaps") or "").split()]
+        """Ranges of numbers (first, last) that were lost with a damaged journal."""
 
-    def _check_schema(self) -> None:
-        found = self.meta("schema")
-        if found is None:
-            self.set_meta("schema", str(SCHEMA))
-        elif not found.isdigit() or int(found) > SCHEMA:
-            raise JournalError(
-                f"the journal {self.path} is of schema {found}; this version of waved knows {SCHEMA}",
-                "install the newer waved that wrote it, or name another state folder in WAVED_STATE_DIR",
-            )
+    def problems(self) -> list[str]:
+        """What is wrong with the journal, for people."""
+        found = [
+            f"a journal could not be read and was put aside as {aside}: what could be read of it goes on;"
+            " move the file away when you need it no more"
+            for aside in salvage.those_aside(self.path)
+        ]
+        return [*found, self.reserve.problem] if self.reserve.problem else found
 
     def meta(self, name: str) -> str | None:
         """A remembered setting of the journal itself."""
@@ -90,13 +103,17 @@ class Journal:
         return None if row is None else str(row[0])
 
     def set_meta(self, name: str, value: str) -> None:
-        """Remember a setting of the journal itself."""
-        self._db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+        """Remember a setting of the journal itself; raises ResourceError when the disk does not take it."""
+        try:
+            self._db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Event], summaries: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         """Write events, whose `seq` the caller has given (`last_seq` + 1, …), in one durable transaction.
 
-        Raises ResourceError when the disk does not take them; then none of them is written.
+        `summaries`: what a list shows of sessions that end with these events. Raises ResourceError when the disk does
+        not take them; then none of them is written.
         """
         failpoints.hit("journal.before-commit")
         rows = [
@@ -104,22 +121,37 @@ class Journal:
             for event in events
         ]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+                for event in events:
+                    if event.kind in BOUNDS:
+                        self._enter(event, summaries or {})
                 failpoints.hit("journal.in-transaction")
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise ResourceError(
-                f"the journal {self.path} cannot be written: {error}",
-                "free some disk space; nothing new is started before",
-            ) from None
+        except (sqlite3.Error, OSError) as error:
+            raise self._unwritable(error) from None
         self.last_seq = events[-1].seq
         failpoints.hit("journal.after-commit")
+        self.reserve.used(len(events))
+
+    def _enter(self, event: Event, summaries: Mapping[str, Mapping[str, Any]]) -> None:
+        name = event.session
+        if isinstance(event, SessionSubmitted):
+            name = str(event.plan.get("session", {}).get("name", name))
+        summary = summaries.get(event.session)
+        packed = msgpack.packb(summary, use_bin_type=True) if summary is not None else None
+        enter(self._db, event.seq, event.session, event.kind, name, packed)
+
+    def _unwritable(self, error: sqlite3.Error | OSError) -> ResourceError:
+        if isinstance(error, sqlite3.Error) and salvage.is_damage(error):
+            with contextlib.suppress(OSError):
+                salvage.mark(self.path)
+            return ResourceError(
+                f"the journal {self.path} is damaged: {error}",
+                "restart waved (agents go on meanwhile): it is put aside, and what can be read of it goes on",
+            )
+        return ResourceError(
+            f"the journal {self.path} cannot be written: {error}", "free some disk space; nothing new is started before"
+        )
 
     def read(self, *, after: int = 0, session: str = "", kinds: Collection[str] = (), limit: int = 500) -> list[Row]:
         """Rows with a sequence number above `after`, oldest first; of any session and kind when those are empty."""
@@ -133,20 +165,42 @@ class Journal:
             values += kinds
         query = f"SELECT * FROM events WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"  # noqa: S608 — only fixed texts
         found = self._db.execute(query, (*values, limit))
-        return [Row(*row) for row in found]
+        return [Row._make(row) for row in found]
+
+    def of_session(self, session: str) -> Iterator[Row]:
+        """Every row of a session, oldest first, without holding them all in memory."""
+        found = self._db.execute("SELECT * FROM events WHERE session = ? ORDER BY seq", (session,))
+        return map(Row._make, found)
 
     def all(self) -> Iterator[Row]:
         """Every row, oldest first, without holding them all in memory."""
-        for row in self._db.execute("SELECT * FROM events ORDER BY seq"):
-            yield Row(*row)
+        return map(Row._make, self._db.execute("SELECT * FROM events ORDER BY seq"))
 
-    def bounds(self) -> Iterator[Row]:
-        """Where sessions begin, end and are opened again, oldest first: enough to know which of them go on."""
-        query = (
-            "SELECT * FROM events WHERE kind IN ('session.submitted', 'session.ended', 'session.retried') ORDER BY seq"
-        )
-        for row in self._db.execute(query):
-            yield Row(*row)
+    def sessions(self) -> list[Entry]:
+        """Every session there is, oldest first."""
+        found = self._db.execute("SELECT submitted, session, name, ended FROM sessions ORDER BY submitted")
+        return [Entry._make(row) for row in found]
+
+    def summary(self, session: str) -> dict[str, Any] | None:
+        """What was kept for lists of a session that has ended; None when nothing was."""
+        row = self._db.execute("SELECT summary FROM sessions WHERE session = ?", (session,)).fetchone()
+        if row is None or row[0] is None:
+            return None
+        kept: dict[str, Any] = msgpack.unpackb(row[0], raw=False)
+        return kept
+
+    def keep_summary(self, session: str, summary: Mapping[str, Any]) -> None:
+        """Keep what a list shows of an ended session. A disk that does not take it costs time, not truth."""
+        with contextlib.suppress(sqlite3.Error):
+            packed = msgpack.packb(summary, use_bin_type=True)
+            self._db.execute("UPDATE sessions SET summary = ? WHERE session = ? AND ended > 0", (packed, session))
+
+    def lost_of(self, entry: Entry) -> str:
+        """Why a session's events cannot be trusted to be complete; "" when they can."""
+        for first, last in self.gaps:
+            if entry.submitted <= last and (not entry.ended or entry.ended >= first):
+                return f"events {first} to {last} were lost with a damaged journal"
+        return ""
 
     def last_of(self, session: str) -> int:
         """The highest sequence number of a session; 0 when it has none."""
@@ -156,3 +210,64 @@ class Journal:
     def close(self) -> None:
         """Close the database; the write-ahead log is folded in."""
         self._db.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The journal, of this version's schema. Raises JournalError, and what sqlite3 and the disk raise."""
+    found = _inspect(path)
+    if 0 < found < SCHEMA:
+        salvage.backup(path, found)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=True, timeout=5.0)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        migrate(db, found)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _inspect(path: Path) -> int:
+    """The schema of the journal; 0 when there is none yet. Changes nothing, but puts aside what is damaged.
+
+    Raises JournalError for a newer one, or what is no journal; and what sqlite3 and the disk raise.
+    """
+    salvage.finish(path)
+    if salvage.marked(path):
+        salvage.start_anew(path)
+    if not path.exists() or not path.stat().st_size:
+        return 0
+    try:
+        return _schema_of(path)
+    except sqlite3.DatabaseError as error:
+        if not salvage.is_damage(error):
+            raise
+    salvage.start_anew(path)
+    return SCHEMA
+
+
+def _schema_of(path: Path) -> int:
+    with closing(salvage.read_only(path)) as db:
+        tables = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return 0
+        if not {"meta", "events"} <= tables:
+            raise JournalError(
+                f"{path} is a database, but no journal of waved's",
+                "move it aside, or name another state folder in WAVED_STATE_DIR",
+            )
+        row = db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        text = str(row[0]) if row is not None else "none"
+        if not text.isdigit() or int(text) > SCHEMA:
+            raise JournalError(
+                f"the journal {path} is of schema {text}; this version of waved knows {SCHEMA}",
+                "install the newer waved that wrote it, or name another state folder in WAVED_STATE_DIR",
+            )
+        db.execute("SELECT max(seq) FROM events").fetchone()
+        return int(text)
+
+
+def _gap(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last)

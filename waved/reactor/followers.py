@@ -108,4 +108,9 @@ class Followers:
 
 
 def _describe_row(row: Row) -> dict[str, Any]:
-    return {"seq": row.seq, "time": row.time, "session": row.session, "kind": row.kind, "data": row.fields()}
+    """A row on the wire; a damaged one says so, and does not keep the others from being read."""
+    try:
+        data = row.fields()
+    except ValueError as error:
+        data = {"unreadable": str(error)}
+    return {"seq": row.seq, "time": row.time, "session": row.session, "kind": row.kind, "data": data}

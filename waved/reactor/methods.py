@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from waved import failpoints
 from waved.domain import events as ev
 from waved.domain import requests
-from waved.domain.view import state_of, summary, view
+from waved.domain.view import state_of, view
 from waved.errors import BadRequestError, ConflictError, NotFoundError, ResourceError
 from waved.ipc import wire
 from waved.ipc.server import Asked
@@ -141,7 +141,7 @@ def session_list(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     limit = params.integer("limit", 50, 1, 1000)
     state = params.text("state", "")
     params.finish()
-    found = [summary(session) for session in reactor.sessions.newest(limit)]
+    found = reactor.sessions.newest(limit)
     return {"sessions": [item for item in found if state in ("", item["state"])]}
 
 

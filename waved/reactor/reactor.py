@@ -222,7 +222,7 @@ class Reactor:
         now = self.clock.now()
         if self._batch and (not self._journal_problem or now >= self._journal_retry):
             try:
-                self.journal.append(self._batch)
+                self.journal.append(self._batch, self.sessions.summaries)
             except ResourceError as error:
                 if not self._journal_problem:
                     log.critical("journal", problem=error.message)
@@ -232,6 +232,7 @@ class Reactor:
                 if self._journal_problem:
                     log.warning("journal", problem="", note="can be written again")
                 self._journal_problem = ""
+                self.sessions.summaries.clear()
                 batch, self._batch = self._batch, []
                 self._guarded(self.effects.perform, batch)
                 if not self._untold:
@@ -261,7 +262,7 @@ class Reactor:
 
     def problems(self) -> list[str]:
         """What is wrong with the daemon or its surroundings, for people."""
-        found = [self._journal_problem, self.pool.problem]
+        found = [self._journal_problem, *self.journal.problems(), self.pool.problem]
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 

@@ -13,6 +13,7 @@ from typing import Any
 from waved.domain import events as ev
 from waved.domain.fold import begin, fold
 from waved.domain.state import Session
+from waved.domain.view import summary
 from waved.errors import BadRequestError, NotFoundError
 from waved.journal.store import Journal, Row
 from waved.reactor.specs import Environment
@@ -33,35 +34,33 @@ class Sessions:
         self._ended: OrderedDict[str, Session] = OrderedDict()
         self._names: dict[str, str] = {}
         """Name by id, oldest first, of every session there is."""
+        self.summaries: dict[str, dict[str, Any]] = {}
+        """What lists show of sessions that have just ended, to be written with their end."""
         self.unreadable: dict[str, str] = {}
         """Sessions whose events cannot be folded, and why: left alone, and named (LESSONS.md 11)."""
 
     def recover(self) -> None:
         """Fold the sessions that had not ended; know the others by name."""
-        last_kind: dict[str, str] = {}
-        for row in self._journal.bounds():
-            if row.kind == ev.SessionSubmitted.kind:
-                plan = row.fields().get("plan", {})
-                self._names[row.session] = str(plan.get("session", {}).get("name", row.session))
-            last_kind[row.session] = row.kind
-        for session_id, kind in last_kind.items():
-            if kind != ev.SessionEnded.kind:
-                session = self._load(session_id)
+        for entry in self._journal.sessions():
+            self._names[entry.session] = entry.name
+            lost = self._journal.lost_of(entry)
+            if lost:
+                self.unreadable[entry.session] = lost
+            elif not entry.ended:
+                session = self._load(entry.session)
                 if session is not None:
-                    self.live[session_id] = session
+                    self.live[session.id] = session
 
     def _load(self, session_id: str) -> Session | None:
+        if session_id in self.unreadable:
+            return None
         try:
-            return replay(self._rows(session_id))
+            return replay(self._journal.of_session(session_id))
+        except ValueError as error:
+            self.unreadable[session_id] = str(error)
         except Exception as error:  # noqa: BLE001 — state of an unknown version or damaged: named, never fatal
             self.unreadable[session_id] = f"{type(error).__name__}: {error}"
-            return None
-
-    def _rows(self, session_id: str) -> Iterable[Row]:
-        after = 0
-        while rows := self._journal.read(after=after, session=session_id, limit=5000):
-            yield from rows
-            after = rows[-1].seq
+        return None
 
     def new_id(self, name: str) -> str:
         """An id nobody has used: the plan's name and four characters."""
@@ -79,6 +78,7 @@ class Sessions:
 
     def end(self, session: Session) -> None:
         """A session is over: it may be forgotten when others are asked for."""
+        self.summaries[session.id] = summary(session)
         self.live.pop(session.id, None)
         self._keep(session)
 
@@ -125,18 +125,32 @@ class Sessions:
             self._keep(session)
         return session
 
-    def newest(self, limit: int) -> list[Session]:
-        """The newest readable sessions, newest first."""
-        found: list[Session] = []
+    def newest(self, limit: int) -> list[dict[str, Any]]:
+        """Summaries of the newest readable sessions, newest first."""
+        found: list[dict[str, Any]] = []
         for session_id in reversed(self._names):
             if len(found) == limit:
                 break
-            if session_id not in self.unreadable:
-                try:
-                    found.append(self.get(session_id))
-                except NotFoundError:
-                    continue
+            shown = self._summary(session_id)
+            if shown is not None:
+                found.append(shown)
         return found
+
+    def _summary(self, session_id: str) -> dict[str, Any] | None:
+        """What a list shows of a session: of an ended one as it was kept when it ended. None: it cannot be read."""
+        if session_id in self.unreadable:
+            return None
+        session = self.live.get(session_id) or self._ended.get(session_id)
+        if session is not None:
+            return summary(session)
+        kept = self._journal.summary(session_id)
+        if kept is None:
+            session = self._load(session_id)
+            if session is None:
+                return None
+            kept = summary(session)
+            self._journal.keep_summary(session_id, kept)
+        return kept
 
     @property
     def total(self) -> int:
@@ -176,16 +190,14 @@ class Sessions:
 
 
 def replay(rows: Iterable[Row]) -> Session:
-    """The session that these journal rows add up to. Raises whatever an unreadable row raises."""
+    """The session that these journal rows add up to. Raises ValueError, or whatever an unreadable row raises."""
     session: Session | None = None
     for row in rows:
-        if row.kind not in ev.KINDS:
-            continue
-        event = ev.from_data(row.kind, row.session, row.seq, row.time, row.fields())
-        if isinstance(event, ev.SessionSubmitted):
-            session = begin(event)
-        elif session is not None:
+        event = row.event()
+        if session is not None:
             fold(session, event)
+        elif isinstance(event, ev.SessionSubmitted):
+            session = begin(event)
     if session is None:
         raise ValueError("no submission in the journal")
     return session

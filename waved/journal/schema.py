@@ -1,0 +1,109 @@
+"""The journal's tables, version by version.
+
+A version that was released never changes: what is new is a function at the end of `MIGRATIONS`. A new journal is made
+by running them all, so a migrated journal and a new one cannot differ. `tests/fixtures/journal` keeps a journal of
+every released version, which must open and fold to the same views.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from waved.domain import events as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _events(db: sqlite3.Connection) -> None:
+    """Schema 1: the events, and settings of the journal itself."""
+    db.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+    db.execute(
+        "CREATE TABLE events (seq INTEGER PRIMARY KEY, session TEXT NOT NULL, time REAL NOT NULL, kind TEXT NOT NULL,"
+        " data BLOB NOT NULL)"
+    )
+    db.execute("CREATE INDEX events_by_session ON events (session, seq)")
+
+
+def _sessions(db: sqlite3.Connection) -> None:
+    """Schema 2: which sessions there are, whether they go on, and what a list shows of those that do not.
+
+    Without it a start reads every submission, and a list folds every session it shows.
+    """
+    db.execute("DROP INDEX IF EXISTS bounds")
+    db.execute(
+        "CREATE TABLE sessions (submitted INTEGER PRIMARY KEY, session TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+        " ended INTEGER NOT NULL DEFAULT 0, summary BLOB)"
+    )
+    index_sessions(db)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_events, _sessions)
+"""From nothing to schema 1, from 1 to 2, …: each runs in a transaction of its own."""
+SCHEMA = len(MIGRATIONS)
+"""The version this waved writes."""
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; raises what sqlite3 raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def migrate(db: sqlite3.Connection, found: int) -> None:
+    """Bring a journal of schema `found` (0: an empty file) to this version, a step at a time."""
+    for number, step in enumerate(MIGRATIONS[found:], found + 1):
+        with transaction(db):
+            step(db)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(number),))
+
+
+def index_sessions(db: sqlite3.Connection) -> None:
+    """Fill `sessions` from the events. A submission that cannot be read, or is missing, names itself by its id."""
+    query = (
+        "SELECT seq, session, kind, data FROM events"
+        " WHERE kind IN ('session.submitted', 'session.ended', 'session.retried') ORDER BY seq"
+    )
+    for seq, session, kind, data in db.execute(query).fetchall():
+        enter(db, seq, session, kind, name_in(session, data) if kind == ev.SessionSubmitted.kind else "")
+    headless = (
+        "INSERT OR IGNORE INTO sessions (submitted, session, name)"
+        " SELECT min(seq), session, session FROM events WHERE session != ''"
+        " AND session NOT IN (SELECT session FROM sessions) GROUP BY session"
+    )
+    db.execute(headless)
+
+
+BOUNDS = frozenset({ev.SessionSubmitted.kind, ev.SessionEnded.kind, ev.SessionRetried.kind})
+"""Events that `enter` has something to do for."""
+
+
+def enter(db: sqlite3.Connection, seq: int, session: str, kind: str, name: str, summary: bytes | None = None) -> None:
+    """Note in `sessions` what an event of one of the `BOUNDS` means."""
+    if kind == ev.SessionSubmitted.kind:
+        db.execute("INSERT INTO sessions (submitted, session, name) VALUES (?, ?, ?)", (seq, session, name))
+    elif kind == ev.SessionEnded.kind:
+        db.execute("UPDATE sessions SET ended = ?, summary = ? WHERE session = ?", (seq, summary, session))
+    else:
+        db.execute("UPDATE sessions SET ended = 0, summary = NULL WHERE session = ?", (session,))
+
+
+def name_in(session: str, data: bytes) -> str:
+    """The plan's name in a stored submission."""
+    try:
+        fields: dict[str, Any] = msgpack.unpackb(data, raw=False, strict_map_key=False)
+        return str(fields["plan"]["session"]["name"])
+    except Exception:  # noqa: BLE001 — damaged bytes raise many kinds; the session says so itself when it is read
+        return session
