@@ -17,7 +17,7 @@ import click
 
 from waved.config import Locations, locate, make_private
 from waved.errors import ConflictError, NotAllowedError, WavedError
-from waved.pool.linux import set_process_name
+from waved.pool.linux import become_subreaper, set_process_name
 from waved.pool.pool import Pool
 from waved.version import __version__
 
@@ -81,6 +81,7 @@ def serve(
 ) -> None:
     """Run a daemon until it is told to stop. Raises a WavedError when it cannot start."""
     set_process_name("waved")
+    become_subreaper()
     _make_folders(locations)
     locks = [_lock(folder / "daemon.lock") for folder in {locations.state, locations.runtime}]
     # The zygote imports what workers need while we import what the reactor needs.

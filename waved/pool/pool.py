@@ -20,7 +20,7 @@ from typing import Any
 
 import waved
 from waved import failpoints
-from waved.pool import record
+from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
 
@@ -29,6 +29,7 @@ ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
 GONE_PATIENCE = 5.0
 """Seconds to wait for the zygote to have ended what a dead worker left, before the run is reported lost."""
+WORKER_DIED = "its worker died"
 Spec = dict[str, Any]
 
 
@@ -69,6 +70,8 @@ class _Worker:
     run: str = ""
     spec: Spec | None = None
     pid: int = 0
+    zygote: int = 0
+    """Pid of the zygote that forked it, if it was one of ours."""
     armed: bool = False
     released: bool = False
     started: bool = False
@@ -112,6 +115,8 @@ class Pool:
         self._unstartable: dict[str, dict[str, Any]] = {}
         """Exit records of runs that could not be armed ahead, for when their start is decided."""
         self._news: list[Message] = []
+        self._strays = False
+        """A zygote has died: its workers are our children."""
         self._shot = -1
         """The descriptor of the next starting shot; -1 until somebody is armed for it."""
         self._shots = 0
@@ -166,7 +171,7 @@ class Pool:
             missing -= MAX_FDS
 
     def _fork(self, count: int) -> bool:
-        if self._zygote is None:
+        if self._zygote is None or self._process is None:
             return False
         theirs: list[Channel] = []
         made: list[_Worker] = []
@@ -175,7 +180,7 @@ class Pool:
                 ours, other = Channel.pair()
                 theirs.append(other)
                 ours.sock.setblocking(False)
-                made.append(_Worker(ours))
+                made.append(_Worker(ours, zygote=self._process.pid))
             self._zygote.send({"fork": count}, tuple(other.fileno() for other in theirs))
         except (OSError, ChannelClosedError) as error:
             self.problem = f"no worker can be made: {error}"
@@ -344,12 +349,14 @@ class Pool:
                 self._hear_zygote()
             elif fd in self._by_fd:
                 self._hear(self._by_fd[fd])
+        if self._strays:
+            survivors.reap_orphans()
         now = boot_seconds()
         self._batches = [batch for batch in self._batches if not self._try_batch(batch, now)]
         for run, (_, due) in list(self._dead.items()):
             if now >= due:
                 del self._dead[run]
-                self._news.append(Lost(run, "its worker died"))
+                self._news.append(Lost(run, WORKER_DIED))
         news, self._news = self._news, []
         return news
 
@@ -414,8 +421,10 @@ class Pool:
             self._news.append(Ended(worker.run, left))
         elif not worker.released or _claim(worker):
             self._news.append(Lost(worker.run, "its worker died before the start", certain_unstarted=True))
-        else:
+        elif self._process is not None and worker.zygote == self._process.pid:
             self._dead[worker.run] = (worker.pid, boot_seconds() + GONE_PATIENCE)
+        else:
+            self._news.append(Lost(worker.run, WORKER_DIED))  # its zygote cannot tell us
 
     def _hear_zygote(self) -> None:
         assert self._zygote is not None  # noqa: S101 — it was readable
@@ -435,17 +444,21 @@ class Pool:
         run = next((run for run, (worker, _) in self._dead.items() if worker == pid), None)
         if run is not None:
             del self._dead[run]
-            reason = "its worker died" + (f"; ended what it left: {', '.join(killed)}" if killed else "")
+            reason = WORKER_DIED + (f"; ended what it left: {', '.join(killed)}" if killed else "")
             self._news.append(Lost(run, reason))
 
     def _zygote_died(self) -> None:
-        """Start another; workers live on without it."""
+        """Start another; workers live on without it, as our children now: the daemon is a subreaper too."""
         if self._zygote is not None:
             self._epoll.unregister(self._zygote.fileno())
             self._zygote.close()
             self._zygote = None
         if self._process is not None:
             self._process.wait()
+        self._strays = True
+        for run in list(self._dead):
+            del self._dead[run]
+            self._news.append(Lost(run, WORKER_DIED))
         self.start()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Process:
     start: int
     parent: int
     name: str
+    session: int
 
 
 def look(pid: int) -> Process | None:
@@ -34,7 +36,22 @@ def look(pid: int) -> Process | None:
     fields = stat[closing + 2 :].split()
     if fields[0] in (b"Z", b"X"):
         return None
-    return Process(pid, int(fields[19]), int(fields[1]), stat[opening + 1 : closing].decode(errors="replace"))
+    name = stat[opening + 1 : closing].decode(errors="replace")
+    return Process(pid, int(fields[19]), int(fields[1]), name, int(fields[3]))
+
+
+def start_of(pid: int) -> int:
+    """When a process started (see `Process`); 0 when there is none."""
+    process = look(pid)
+    return process.start if process is not None else 0
+
+
+def session_of(pid: int) -> int | None:
+    """The session (setsid(2)) of a process, living or dead and not yet collected; None when there is none."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def children(pid: int) -> list[int]:
@@ -112,9 +129,14 @@ def kill(pid: int) -> int:
 
     First everything is stopped, until a look finds nothing new: a process that forks in a loop cannot outrun us.
     """
+    return kill_found(lambda: descendants(pid))
+
+
+def kill_found(find: Callable[[], list[Process]]) -> int:
+    """`kill` for everything that `find` finds."""
     stopped: dict[int, Process] = {}
     while True:
-        new = [process for process in descendants(pid) if process.pid not in stopped]
+        new = [process for process in find() if process.pid not in stopped]
         if not new:
             break
         for process in new:

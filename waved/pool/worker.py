@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from waved import failpoints
-from waved.pool import record, tree
+from waved.pool import cgroup, record, tree
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.launch import Launch, NotStartedError, resolve
 from waved.pool.linux import become_subreaper, boot_seconds, set_process_name
 from waved.pool.prepare import prepare, rehearse
+from waved.pool.survivors import Marks, boot_id
 
 TAIL_BYTES = 4096
 KILL_PASS = 0.02
@@ -41,15 +42,18 @@ LEFTOVER_TERM_GRACE = 1.0
 """Seconds leftovers get between SIGTERM and SIGKILL."""
 
 
-def main(channel: Channel) -> None:
+def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
     """Serve one run; returns when it is over. Called in the freshly forked worker, which ignores the signals its
-    zygote ignores.
+    zygote ignores. `home`: where it makes a control group of its own; `zygote_start`: see `Marks`.
     """
+    set_process_name("waved-worker")
     os.setsid()
     become_subreaper()
-    set_process_name("waved-worker")
+    group = cgroup.enter(home) if home is not None else None
+    own = os.getpid()
+    marks = Marks(boot_id(), own, tree.start_of(own), os.getppid(), zygote_start, group=str(group or ""))
     with contextlib.suppress(ChannelClosedError):
-        Worker(channel).serve()
+        Worker(channel, marks).serve()
 
 
 class TakenError(Exception):
@@ -59,8 +63,9 @@ class TakenError(Exception):
 class Worker:
     """The state of one run as its worker sees it."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, marks: Marks) -> None:
         self.channel: Channel | None = channel
+        self.marks = marks
         self.listener: socket.socket | None = None
         self.spec: dict[str, Any] = {}
         self.folder = Path()
@@ -183,7 +188,7 @@ class Worker:
             self._clear_forecast()
         self.lock = os.open(self.folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)  # held by others only for the moment in which they look at it
-        os.write(self.lock, f"{os.getpid()}\n".encode())
+        self.marks.write(self.lock)
 
     def _clear_forecast(self) -> None:
         """Make the folder anew when its worker made the run ready ahead, never heard the word, and is dead.
@@ -210,6 +215,8 @@ class Worker:
         """Do everything that can be done before the start."""
         spec = self.spec
         self.capture = Capture(self.folder, spec["clock_offset"])
+        self.marks.pipes = [os.fstat(fd).st_ino for fd in self.capture.streams]
+        self.marks.write(self.lock)
         invocation = prepare(spec, self.folder)
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
@@ -248,6 +255,9 @@ class Worker:
             self.deadline = boot_seconds() + limits["timeout"]
         self._tell({"started": self._started()})
         failpoints.hit("worker.after-started")
+        self.marks.main, self.marks.main_start = self.pid, tree.start_of(self.pid)
+        with contextlib.suppress(OSError):
+            self.marks.write(self.lock)
         with contextlib.suppress(OSError):  # a disk that is full costs the description, not the run
             record.write_spec(self.folder, self.spec, shown(self.argv))
 

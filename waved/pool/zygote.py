@@ -16,26 +16,30 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from waved import failpoints
-from waved.pool import tree, worker
+from waved.pool import cgroup, tree, worker
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.linux import become_subreaper, set_process_name
 
 
 def main() -> None:
     """Serve on the descriptor named in the first argument until the daemon is gone and no worker is left."""
+    set_process_name("waved-zygote")  # first: until then we would look like an orphan in a session of its own
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     os.setsid()
     become_subreaper()
-    set_process_name("waved-zygote")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _preload()
     gc.collect()
     gc.freeze()
-    Zygote(channel).serve()
+    home = cgroup.find_home()
+    if home is not None:
+        cgroup.sweep(home)
+    Zygote(channel, home).serve()
 
 
 def _preload() -> None:
@@ -53,8 +57,12 @@ def _preload() -> None:
 class Zygote:
     """Forks on request, reaps, and ends what a dead worker left."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, home: Path | None) -> None:
+        channel.sock.setblocking(False)
         self.channel: Channel | None = channel
+        self.home = home
+        """The control group in which workers make theirs; None: they have none."""
+        self.start = tree.start_of(os.getpid())
         self.workers: set[int] = set()
         self.wakeup, self._wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -72,7 +80,7 @@ class Zygote:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self.wakeup, 4096)
                     self._reap()
-                else:
+                elif self.channel is not None:  # it may have been found broken a moment ago
                     self._obey()
 
     def _obey(self) -> None:
@@ -111,7 +119,7 @@ class Zygote:
             for other in others:
                 if other != fd:
                     os.close(other)
-            worker.main(Channel(socket.socket(fileno=fd)))
+            worker.main(Channel(socket.socket(fileno=fd)), self.home, self.start)
             code = 0
         except BaseException:  # noqa: BLE001 — the last line of defence of a forked process: it must not return
             import traceback
@@ -142,6 +150,9 @@ class Zygote:
         """
         killed: dict[int, str] = {}
         own = os.getpid()
+        if self.home is not None:
+            for pid in ended:
+                self._end_group(cgroup.group_of(self.home, pid), killed)
         while True:
             orphans = [pid for pid in tree.children(own) if pid not in self.workers]
             living = [process for pid in orphans if (process := tree.look(pid)) is not None]
@@ -158,6 +169,15 @@ class Zygote:
                         self.workers.discard(pid)
                         ended.append(pid)
 
+    @staticmethod
+    def _end_group(group: Path, killed: dict[int, str]) -> None:
+        """Remove a dead worker's control group, and end whatever is still in it."""
+        if cgroup.remove(group):
+            return
+        left = (tree.look(pid) for pid in cgroup.members(group))
+        killed.update({process.pid: f"{process.pid} {process.name}" for process in left if process is not None})
+        cgroup.end(group)
+
     def _leave_daemon(self) -> None:
         if self.channel is not None:
             self.channel.close()
@@ -169,6 +189,9 @@ class Zygote:
                 self.channel.send(message)
             except ChannelClosedError:
                 self._leave_daemon()
+            except BlockingIOError:
+                # It hangs. Ending what dead workers left must not wait for it; it finds out about them by itself.
+                return
 
 
 if __name__ == "__main__":

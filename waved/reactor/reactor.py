@@ -23,6 +23,7 @@ from waved.errors import BadRequestError, InternalError, ResourceError, WavedErr
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
 from waved.pool import pool as pool_room
+from waved.pool import survivors
 from waved.pool.linux import boot_seconds
 from waved.reactor import recovery
 from waved.reactor.clock import Clock
@@ -277,9 +278,25 @@ class Reactor:
                 )
             case pool_room.Ended():
                 self._fact(recovery.ended_event(session_id, message.run, message.record))
+            case pool_room.Lost(certain_unstarted=True):
+                self._fact(ev.RunEnded(session_id, message.run, "withdrawn", reason=message.reason))
             case pool_room.Lost():
-                outcome = "withdrawn" if message.certain_unstarted else "lost"
-                self._fact(ev.RunEnded(session_id, message.run, outcome, reason=message.reason))
+                self._lose(ev.RunEnded(session_id, message.run, "lost", reason=message.reason))
+
+    def _lose(self, lost: ev.RunEnded) -> None:
+        """A run's worker is dead: before that is said, whatever is left of the run is ended (invariant 3)."""
+
+        def job() -> None:
+            lost.leftovers, left = survivors.end(lost.run, self.effects.folder_of(lost.run))
+            if left:
+                lost.reason += f"; still alive: {', '.join(left)}"
+            self.inbox.put(lost)
+
+        def failed(error: BaseException) -> None:
+            self._defect("survivors", error)
+            self._fact(lost)
+
+        self.helpers.run(job, failed)
 
     def _recover(self) -> None:
         """Fold the journal, and find out what became of the runs that were under way."""
@@ -290,7 +307,7 @@ class Reactor:
                 if ended is None:
                     self._orphans[run.id] = session.id
                 else:
-                    self._fact(ended)
+                    self._found_ended(ended)
         self._try_adopt()
         for session in list(self.sessions.live.values()):
             self.effects.redo(session)
@@ -315,7 +332,13 @@ class Reactor:
             ended = recovery.end_of(session_id, run, folder)
             if ended is not None:
                 del self._orphans[run_id]
-                self._fact(ended)
+                self._found_ended(ended)
+
+    def _found_ended(self, ended: ev.RunEnded) -> None:
+        if ended.outcome == "lost":
+            self._lose(ended)
+        else:
+            self._fact(ended)
 
     # --- clients ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,182 @@
+"""What a run left alive although its worker is dead: found and ended (invariant 3).
+
+Normally nothing is left: a worker ends its tree, and what a killed worker leaves falls to its zygote, which ends it.
+This is for the case in which the zygote is dead too, or belongs to a daemon of the past. What belongs to a run is known
+by marks, each of them enough: its control group; processes that fell to its zygote or to this daemon; the session its
+program was started in; its pipes; WAVED_RUN in the environment; and descent from any of these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from waved.pool import cgroup, record, tree
+
+PATIENCE = 5.0
+"""Seconds to wait for a worker's death, and again for all that it left to be gone."""
+PASS = 0.01
+"""Seconds between two looks."""
+OWN_NAMES = frozenset({"waved-worker", "waved-zygote"})
+"""Children of a subreaper of ours that are no orphans: they end by themselves."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """What the processes of a run are known by; kept in its folder's lock file."""
+
+    boot: str = ""
+    """Pids and times mean something only on the boot they were seen on."""
+    worker: int = 0
+    worker_start: int = 0
+    zygote: int = 0
+    zygote_start: int = 0
+    main: int = 0
+    """The run's program, leader of its own session; 0 until it was started."""
+    main_start: int = 0
+    pipes: list[int] = field(default_factory=list)
+    """Inodes of the run's stdout and stderr."""
+    group: str = ""
+    """The worker's control group; empty when it has none."""
+
+    def write(self, fd: int) -> None:
+        """Write them to the lock file, durable against everything but a power cut (after which they mean nothing)."""
+        line = json.dumps(asdict(self)).encode() + b"\n"
+        os.pwrite(fd, line, 0)
+        os.ftruncate(fd, len(line))
+
+
+def read_marks(folder: Path) -> Marks:
+    """The marks of a run; empty ones when it has none (its worker died early) or they are of another boot."""
+    try:
+        found: dict[str, Any] = json.loads((folder / record.LOCK).read_text())
+        marks = Marks(**{name: found[name] for name in Marks.__dataclass_fields__ if name in found})
+    except (OSError, ValueError, TypeError):
+        return Marks()
+    return marks if marks.boot == boot_id() else Marks()
+
+
+def boot_id() -> str:
+    """Different after each boot of the machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def end(run: str, folder: Path) -> tuple[list[str], list[str]]:
+    """End all that is left of a run whose worker is dead or dying: (what was killed, what would not die), "pid name".
+
+    Blocks, for two patiences at most: for a helper thread.
+    """
+    marks = read_marks(folder)
+    if marks.worker:
+        _await_death(marks)
+    killed: dict[int, str] = {}
+    patience = time.monotonic() + PATIENCE
+    while True:
+        found = list(_find(run, marks))
+        if not found:
+            left: list[str] = []
+            break
+        killed.update({process.pid: f"{process.pid} {process.name}" for process in found})
+        if time.monotonic() > patience:
+            left = [f"{process.pid} {process.name}" for process in found]
+            break
+        if marks.group:
+            cgroup.kill(Path(marks.group))
+        tree.kill_found(lambda: list(_find(run, marks)))
+        time.sleep(PASS)
+    if marks.group:
+        cgroup.end(Path(marks.group))
+    reap_orphans()
+    return list(killed.values()), left
+
+
+def _await_death(marks: Marks) -> None:
+    """A worker's children fall to the next subreaper when it dies: before that there is nothing to find."""
+    patience = time.monotonic() + PATIENCE
+    while time.monotonic() < patience:
+        worker = tree.look(marks.worker)
+        if worker is None or worker.start != marks.worker_start:
+            return
+        time.sleep(PASS)
+
+
+def _find(run: str, marks: Marks) -> Iterator[tree.Process]:
+    """Every living process that bears a mark of the run, and every living descendant of one."""
+    seen: set[int] = set()
+    for process in _marked(run, marks):
+        for one in (process, *tree.descendants(process.pid)):
+            if one.pid not in seen and one.pid != os.getpid():
+                seen.add(one.pid)
+                yield one
+
+
+def _marked(run: str, marks: Marks) -> Iterator[tree.Process]:
+    yield from orphans_of(os.getpid())
+    zygote = tree.look(marks.zygote) if marks.zygote else None
+    if zygote is not None and zygote.start == marks.zygote_start:
+        yield from orphans_of(zygote.pid)
+    if marks.group:
+        for pid in cgroup.members(Path(marks.group)):
+            if (process := tree.look(pid)) is not None:
+                yield process
+    for process in _everybody():
+        if process.start >= marks.worker_start and _is_of(process, run, marks):
+            yield process
+
+
+def _is_of(process: tree.Process, run: str, marks: Marks) -> bool:
+    if marks.main and process.session == marks.main and process.start >= marks.main_start:
+        # The leader's pid is not given away while its session has members; a leader of another age is another session.
+        leader = tree.look(marks.main)
+        return leader is None or leader.start == marks.main_start
+    try:
+        with open(f"/proc/{process.pid}/environ", "rb") as file:  # noqa: PTH123 — once for each process there is
+            if f"\0WAVED_RUN={run}\0".encode() in b"\0" + file.read():
+                return True
+        if marks.pipes and not marks.group:  # a group knows better, and this is slow
+            return any(_inode(process.pid, name) in marks.pipes for name in os.listdir(f"/proc/{process.pid}/fd"))  # noqa: PTH208
+    except OSError:
+        return False  # gone meanwhile, or not ours to look at
+    return False
+
+
+def _inode(pid: int, fd: str) -> int:
+    try:
+        target = os.readlink(f"/proc/{pid}/fd/{fd}")  # noqa: PTH115
+    except OSError:
+        return 0
+    return int(target[6:-1]) if target.startswith("pipe:[") else 0
+
+
+def _everybody() -> Iterator[tree.Process]:
+    for name in os.listdir("/proc"):  # noqa: PTH208 — names, not paths
+        if name.isdigit() and (process := tree.look(int(name))) is not None and process.name not in OWN_NAMES:
+            yield process
+
+
+def orphans_of(reaper: int) -> list[tree.Process]:
+    """Living children of a subreaper of ours whose worker is dead.
+
+    What waved starts for itself (git) is in the daemon's own session; workers and zygotes have their names.
+    """
+    own = os.getsid(0)
+    found = (tree.look(pid) for pid in tree.children(reaper))
+    return [one for one in found if one is not None and one.session != own and one.name not in OWN_NAMES]
+
+
+def reap_orphans() -> None:
+    """Collect dead children that others started: workers whose zygote is dead, and what those left."""
+    own = os.getsid(0)
+    for pid in tree.children(os.getpid()):
+        if tree.session_of(pid) not in (own, None):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
