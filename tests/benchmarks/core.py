@@ -2,7 +2,7 @@
 
 One session of N agents is driven to its end with the least that can be around the core: facts are made, judged by
 `admissible`, folded, and `decide` is asked until nothing follows, as the reactor does. Making the plan and the first
-state is not counted. What is printed is the best of a few rounds: the machine's other work only ever adds.
+state is not counted. Times are the process's own (CPU), the best of a few rounds: other work only ever adds.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ def measure(report: Report, options: argparse.Namespace) -> None:
                 session = session_of(agents(count), settings)
                 gc.collect()
                 gc.freeze()
-                begin_at = time.perf_counter()
+                begin_at = time.process_time()
                 events = drive(session, failing=failing)
-                best = min(best, time.perf_counter() - begin_at)
+                best = min(best, time.process_time() - begin_at)
                 gc.unfreeze()
                 if session.outcome != "succeeded":
                     raise BenchmarkError(f"{name}: {session.outcome}: {session.reason}")

@@ -30,7 +30,9 @@ def decide(session: Session, now: float) -> list[ev.Event]:
         return []
     if wave is None:
         return _between_waves(session)
-    if (found := _stop(session, wave, now)) or (session.gates_due and (found := _gates(session, now))):
+    if (wave.deadline is not None or session.phase == "stopping") and (found := _stop(session, wave, now)):
+        return found
+    if session.gates_due and (found := _gates(session, now)):
         return found
     if session.judged:
         return judge(session, now)
@@ -56,14 +58,14 @@ def next_deadline(session: Session) -> float | None:
     if session.phase == "running":
         if session.deadline is not None:
             times.append(session.deadline)
-        if not session.held:
-            # A repetition that is due while there is no room waits for a run to end, not for a time.
-            if session.retries and wave is not None and _room(session, wave) != 0:
-                times.append(session.retries[0][0])
+        # A repetition that is due while there is no room waits for a run to end, not for a time.
+        if session.retries and not session.held and wave is not None and _room(session, wave) != 0:
+            times.append(session.retries[0][0])
+        if session.gates_due and not session.held:
             times += [_check_due(session.gates[gate_id]) for gate_id in session.gates_due]
     if wave is not None and wave.deadline is not None and (session.unstopped or wave.idle or session.gates_due):
         times.append(wave.deadline)
-    return min(times, default=None)
+    return min(times) if times else None
 
 
 def _check_due(gate: Gate) -> float:
