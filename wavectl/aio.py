@@ -188,6 +188,12 @@ class AsyncClient:
         """End the daemon; `sessions`: "refuse", "stop" or "detach"."""
         await self.request("daemon.stop", {"sessions": sessions})
 
+    async def daemon_upgrade(self) -> dict[str, Any]:
+        """Replace the running daemon by the version installed now: {from, to, pid} when the new one answers."""
+        done = await self.request("daemon.upgrade", wait=transport.UPGRADE_CHECK)
+        await self.request("daemon.status", patience=self.reconnect)
+        return {"from": done["from"], "to": done["to"], "pid": done["pid"]}
+
     async def submit(self, what: Submission) -> dict[str, Any]:
         """Hand a plan over: {session, after}."""
         return await self.request("session.submit", what.params())

@@ -27,7 +27,7 @@ COMMANDS = {
     "stop": "Stop a session, or one agent of it.",
     "retry": "Run failed agents again.",
     "resume": "Let a held session go on.",
-    "daemon": "Start, stop, or look at the daemon.",
+    "daemon": "Start, stop, upgrade, or look at the daemon.",
     "completion": "Print the completion script of a shell.",
 }
 """All commands, in the order of `--help`; each lives in `wavectl/commands/NAME.py` as `command`."""

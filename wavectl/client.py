@@ -166,6 +166,16 @@ class Client:
         """End the daemon. `sessions`: "refuse" (ConflictError while some run), "stop" them, or "detach" from them."""
         self.request("daemon.stop", {"sessions": sessions})
 
+    def daemon_upgrade(self) -> dict[str, Any]:
+        """Replace the running daemon by the version that is installed now; its agents go on.
+
+        Returns {from, to, pid} when the new one answers. Raises ConflictError, and nothing has changed, when the
+        installed version cannot run.
+        """
+        done = self.request("daemon.upgrade", wait=transport.UPGRADE_CHECK)
+        self.request("daemon.status", patience=self.reconnect)
+        return {"from": done["from"], "to": done["to"], "pid": done["pid"]}
+
     def submit(self, what: Submission) -> dict[str, Any]:
         """Hand a plan over: {session, after}: the new session's id and the number before its first event."""
         return self.request("session.submit", what.params())

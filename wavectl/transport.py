@@ -25,6 +25,8 @@ READ_ONLY = frozenset({"daemon.status", "session.list", "session.status", "event
 LOST_EVENTS = zmq.Event.DISCONNECTED | zmq.Event.CONNECT_RETRIED
 """What a socket monitor says when nobody is on the other end (any more)."""
 START_HINT = "start one with `wavectl daemon start`"
+UPGRADE_CHECK = 60.0
+"""Seconds that a newly installed version has to show that it can run."""
 _PROBE_SECONDS = 2.0
 
 

@@ -10,13 +10,16 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from waved import handover, selfcheck
 from waved.config import Locations, locate, make_private
 from waved.errors import ConflictError, NotAllowedError, WavedError
+from waved.pool import tree
 from waved.pool.linux import become_subreaper, set_process_name
 from waved.pool.pool import Pool
 from waved.version import __version__
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="At SIGTERM: end all sessions, or leave their agents running for the next daemon.",
 )
+@click.option("--check", is_flag=True, help="Only see whether this version can run here, and print it.")
+@click.option("--inherited", default="", hidden=True, help="Descriptors from the version before (upgrade).")
 def main(
     state_dir: Path | None,
     runtime_dir: Path | None,
@@ -46,12 +51,21 @@ def main(
     ready_fd: int | None,
     idle_exit: float | None,
     on_stop: str,
+    check: bool,
+    inherited: str,
 ) -> None:
     """Run coding agents in waves. Controlled with `wavectl`."""
     found = locate()
     locations = Locations((state_dir or found.state).absolute(), (runtime_dir or found.runtime).absolute())
     try:
-        serve(locations, log_file=log_file, ready=_announcer(ready_fd), idle_exit=idle_exit, on_stop=on_stop)
+        if check:
+            selfcheck.check(locations)
+            click.echo(__version__)
+            return
+        options = Options(log_file.absolute() if log_file else None, idle_exit, on_stop)
+        heir = serve(locations, options, _announcer(ready_fd), handover.Inheritance(inherited))
+        if heir is not None:
+            handover.replace([*handover.program(), *_as_options(locations), *options.words()], heir)
     except WavedError as error:
         text = f"{error.message}; {error.hint}" if error.hint else error.message
         _announcer(ready_fd)(text)
@@ -71,41 +85,72 @@ def _announcer(fd: int | None) -> Callable[[str], None]:
     return announce
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a daemon runs, apart from where its files are."""
+
+    log_file: Path | None = None
+    idle_exit: float | None = None
+    on_stop: str = "stop"
+
+    def words(self) -> list[str]:
+        """As a command line."""
+        found = ["--on-stop", self.on_stop]
+        if self.log_file is not None:
+            found += ["--log-file", str(self.log_file)]
+        if self.idle_exit is not None:
+            found += ["--idle-exit", f"{self.idle_exit:g}"]
+        return found
+
+
+def _as_options(locations: Locations) -> list[str]:
+    return ["--state-dir", str(locations.state), "--runtime-dir", str(locations.runtime)]
+
+
 def serve(
-    locations: Locations,
-    *,
-    log_file: Path | None = None,
-    ready: Callable[[str], None] = lambda _text: None,
-    idle_exit: float | None = None,
-    on_stop: str = "stop",
-) -> None:
-    """Run a daemon until it is told to stop. Raises a WavedError when it cannot start."""
+    locations: Locations, options: Options, ready: Callable[[str], None], inheritance: handover.Inheritance
+) -> list[int] | None:
+    """Run a daemon until it is told to stop. Raises a WavedError when it cannot start.
+
+    Returns the descriptors to hand over when another version is to take its place, else None.
+    """
     set_process_name("waved")
     become_subreaper()
     _make_folders(locations)
-    locks = [_lock(folder / "daemon.lock") for folder in {locations.state, locations.runtime}]
+    locks = [_lock(folder / "daemon.lock", inheritance) for folder in {locations.state, locations.runtime}]
+    listener = inheritance.listener(locations.control_socket)
+    inheritance.close()
     # The zygote imports what workers need while we import what the reactor needs.
     pool = Pool()
+    pool.inherit(tree.children(os.getpid()))
     pool.start()
-    _raise_descriptor_limit()
-    _set_up_log(log_file)
+    limit = _raise_descriptor_limit()
+    _set_up_log(options.log_file)
     from waved.ipc.server import Server
     from waved.journal.store import Journal
     from waved.reactor.reactor import Reactor
 
     journal = Journal(locations.journal)
-    server = Server(locations.control_socket)
+    server = Server(locations.control_socket, listener)
     reactor = Reactor(locations, journal, server, pool)
-    reactor.idle_exit = idle_exit
+    reactor.idle_exit = options.idle_exit
+    reactor.command = [*handover.program(), *_as_options(locations), *options.words()]
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stopper(reactor, on_stop))
+        signal.signal(number, _stopper(reactor, options.on_stop))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handover.signals_welcome()
     try:
         reactor.run(on_ready=lambda: _ready(reactor, ready))
     finally:
         reactor.close()
-        for lock in locks:
-            os.close(lock)
+        if not reactor.gives_way:
+            for lock in locks:
+                os.close(lock)
+    if not reactor.gives_way:
+        return None
+    # Agents of the next version are to start with the limit that we were started with.
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    return [*locks, server.listener.fileno()]
 
 
 def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
@@ -135,8 +180,11 @@ def _make_folders(locations: Locations) -> None:
     make_private(locations.runtime)
 
 
-def _lock(path: Path) -> int:
+def _lock(path: Path, inheritance: handover.Inheritance) -> int:
     """Hold `path` for this daemon alone. Raises ConflictError when another daemon does."""
+    held = inheritance.file(path)
+    if held is not None:
+        return held
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -154,11 +202,15 @@ def _lock(path: Path) -> int:
     return fd
 
 
-def _raise_descriptor_limit() -> None:
-    """A worker costs the daemon a descriptor. Agents keep the limit we were started with: the zygote has forked."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def _raise_descriptor_limit() -> tuple[int, int]:
+    """A worker costs the daemon a descriptor. Agents keep the limit we were started with: the zygote has forked.
+
+    Returns the limit there was.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft, hard
 
 
 def _set_up_log(log_file: Path | None) -> None:

@@ -13,7 +13,7 @@ from wavectl.commands.options import connect, json_option, print_json, print_lin
 
 @click.group(name="daemon")
 def command() -> None:
-    """Start, stop, or look at the daemon."""
+    """Start, stop, upgrade, or look at the daemon."""
 
 
 @command.command(name="start")
@@ -70,6 +70,21 @@ def stop(ctx: click.Context, sessions: str, as_json: bool) -> None:
         print_json({"stopped": True})
     else:
         click.echo("the daemon stops")
+
+
+@command.command(name="upgrade")
+@json_option
+@click.pass_context
+def upgrade(ctx: click.Context, as_json: bool) -> None:
+    """Replace the running daemon by the version that is installed now. Agents go on, and clients reconnect."""
+    client = connect(ctx)
+    done = client.daemon_upgrade()
+    if as_json:
+        print_json(done)
+        return
+    status = client.daemon_status()
+    change = f"{done['from']} → {done['to']}" if done["from"] != done["to"] else f"{done['to']}, started anew"
+    click.echo(f"waved {change} (pid {status['pid']}); {status['runs']} runs go on")
 
 
 @command.command(name="status")

@@ -316,7 +316,7 @@ class DaemonStarted(Event, kind="daemon.started"):
 
 @dataclass(slots=True)
 class DaemonStopped(Event, kind="daemon.stopped"):
-    """The daemon ended on request (session is empty)."""
+    """The daemon ended on request (session is empty). `sessions`: stop, detach, upgrade (another version follows)."""
 
     reason: str
     sessions: str = ""

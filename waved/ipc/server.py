@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket as unix
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from waved.ipc import wire
 
 _QUEUE = 1_000
 """Replies that may wait for one slow client; more are dropped, and it asks again."""
+_BACKLOG = 1_000
+"""Clients that may wait while the daemon is busy or being replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,15 @@ class Asked:
 
 
 class Server:
-    """Serves one unix socket, mode 0600. Raises NotAllowedError when it cannot be bound."""
+    """Serves one unix socket, mode 0600. Raises NotAllowedError when it cannot be bound.
 
-    def __init__(self, path: Path) -> None:
+    `listener`: the socket that listens at `path` already, from the daemon before; it is made if not given.
+    """
+
+    def __init__(self, path: Path, listener: unix.socket | None = None) -> None:
         self._path = path
+        self.listener = listener or _listen(path)
+        self.listener.setblocking(False)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 500
@@ -40,19 +48,9 @@ class Server:
         # Above this libzmq cuts the connection; between MAX_FRAME and this the client gets an error reply.
         self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_FRAME)
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._bind()
-
-    def _bind(self) -> None:
-        mask = os.umask(0o177)
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
-            self._socket.bind(f"ipc://{self._path}")
-        except (OSError, zmq.ZMQError) as error:
-            hint = "a socket path has at most 107 bytes: set WAVED_RUNTIME_DIR to a shorter folder"
-            raise NotAllowedError(f"cannot listen on {self._path}: {error}", hint) from None
-        finally:
-            os.umask(mask)
+        # ZeroMQ closes the descriptor it is given; ours can be handed to the daemon after us.
+        self._socket.setsockopt(zmq.USE_FD, os.dup(self.listener.fileno()))
+        self._socket.bind(f"ipc://{path}")
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -98,11 +96,32 @@ class Server:
             self._socket.send_multipart([*route, frame], zmq.NOBLOCK)
         failpoints.hit("server.after-reply")
 
-    def close(self) -> None:
-        """Send what is queued (half a second at most), close, remove the socket."""
+    def disconnect(self) -> None:
+        """Send what is queued (half a second at most) and let go of clients; new ones wait in the listener's queue."""
         self._socket.close()
         self._context.term()
+
+    def close(self) -> None:
+        """Send what is queued (half a second at most), close, remove the socket."""
+        self.disconnect()
+        self.listener.close()
         self._path.unlink(missing_ok=True)
+
+
+def _listen(path: Path) -> unix.socket:
+    mask = os.umask(0o177)
+    listener = unix.socket(unix.AF_UNIX, unix.SOCK_STREAM)
+    try:
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        hint = "a socket path has at most 107 bytes: set WAVED_RUNTIME_DIR to a shorter folder"
+        raise NotAllowedError(f"cannot listen on {path}: {error}", hint) from None
+    finally:
+        os.umask(mask)
+    return listener
 
 
 def _want_one(body: list[zmq.Frame]) -> None:

@@ -212,6 +212,16 @@ class Journal:
         self._db.close()
 
 
+def needs_migration(path: Path) -> bool:
+    """Whether the journal is of an older schema. Changes nothing. Raises JournalError when it cannot be used."""
+    try:
+        return path.exists() and 0 < _schema_of(path) < SCHEMA
+    except sqlite3.DatabaseError as error:
+        if salvage.is_damage(error):
+            return False
+        raise JournalError(f"the journal {path} cannot be opened: {error}") from None
+
+
 def _open(path: Path) -> sqlite3.Connection:
     """The journal, of this version's schema. Raises JournalError, and what sqlite3 and the disk raise."""
     found = _inspect(path)

@@ -117,6 +117,8 @@ class Pool:
         self._news: list[Message] = []
         self._strays = False
         """A zygote has died: its workers are our children."""
+        self._inherited: dict[int, int] = {}
+        """Zygotes of the version before us (an upgrade), which are our children: pid by pidfd."""
         self._shot = -1
         """The descriptor of the next starting shot; -1 until somebody is armed for it."""
         self._shots = 0
@@ -163,6 +165,21 @@ class Pool:
         ours.sock.setblocking(False)
         self._zygote = ours
         self._epoll.register(ours.fileno(), select.EPOLLIN)
+
+    def inherit(self, pids: list[int]) -> None:
+        """Collect these children, of the program that was this process before an upgrade, when they end."""
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                fd = os.pidfd_open(pid)
+                self._inherited[fd] = pid
+                self._epoll.register(fd, select.EPOLLIN)
+
+    def _collect_inherited(self, fd: int) -> None:
+        self._epoll.unregister(fd)
+        os.close(fd)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._inherited.pop(fd), 0)
+        self._strays = True  # had it been killed, its workers would be our children now
 
     def prepare(self, count: int) -> None:
         """Have at least `count` warm workers, 256 at most. Returns at once; they are usable at once."""
@@ -349,6 +366,8 @@ class Pool:
                 self._hear_zygote()
             elif fd in self._by_fd:
                 self._hear(self._by_fd[fd])
+            elif fd in self._inherited:
+                self._collect_inherited(fd)
         if self._strays:
             survivors.reap_orphans()
         now = boot_seconds()
@@ -462,8 +481,12 @@ class Pool:
         self.start()
 
     def close(self) -> None:
-        """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last."""
-        self.withdraw(self.armed_ahead())
+        """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last.
+
+        What was armed ahead is forgotten. A run whose start was decided must leave a record that it never began, so
+        that the next daemon starts it again: its worker writes that when the connection breaks.
+        """
+        self.withdraw([run for run in self.armed_ahead() if not self._workers[run].limits])
         for worker in [*self._warm, *self._workers.values()]:
             self._forget(worker)
         self._warm.clear()
@@ -471,6 +494,8 @@ class Pool:
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
+        for fd in self._inherited:
+            os.close(fd)
         if self._shot >= 0:
             os.close(self._shot)
             self._shot = -1

@@ -72,6 +72,13 @@ def daemon_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     return {}
 
 
+def daemon_upgrade(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """Give way to the installed version, in the same process; agents go on. Answered when that has shown it can run."""
+    params.finish()
+    reactor.upgrade(asked)
+    return None
+
+
 def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     """Accept a plan: the checklist begins at once."""
     given = params.table("plan")
@@ -225,6 +232,7 @@ def logs_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
 METHODS: dict[str, Method] = {
     "daemon.status": daemon_status,
     "daemon.stop": daemon_stop,
+    "daemon.upgrade": daemon_upgrade,
     "session.submit": session_submit,
     "session.list": session_list,
     "session.status": session_status,

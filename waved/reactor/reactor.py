@@ -7,6 +7,7 @@ written (disk full), events wait in memory, in order; nothing new is accepted an
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,13 +20,13 @@ from waved.domain import events as ev
 from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, fold
 from waved.domain.state import Session
-from waved.errors import BadRequestError, InternalError, ResourceError, WavedError
+from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
 from waved.pool import pool as pool_room
 from waved.pool import survivors
 from waved.pool.linux import boot_seconds
-from waved.reactor import recovery
+from waved.reactor import recovery, upgrade
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
@@ -33,6 +34,7 @@ from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS
 from waved.reactor.params import Params
 from waved.reactor.sessions import Sessions
+from waved.version import __version__
 
 JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
@@ -61,6 +63,8 @@ class Reactor:
         self.followers = Followers(journal)
         self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
         self.started = self.clock.now()
+        self.command: list[str] = []
+        """How this program is started, for an upgrade."""
         self.idle_exit: float | None = None
         """End after this many seconds without a session or a request; None: never."""
         self._last_use = self.started
@@ -377,8 +381,8 @@ class Reactor:
     # --- the end ------------------------------------------------------------------------------------------------
 
     def shut_down(self, mode: str, reason: str) -> None:
-        """End the daemon: "stop" ends all sessions first, "detach" leaves their agents running. In the reactor's
-        thread; from a signal handler, put it into the inbox.
+        """End the daemon: "stop" ends all sessions first, "detach" and "upgrade" leave their agents running. In the
+        reactor's thread; from a signal handler, put it into the inbox.
         """
         self._stopping, self._stop_reason = mode, reason
         if mode == "stop":
@@ -386,11 +390,48 @@ class Reactor:
                 if session.phase != "stopping":
                     self.record([ev.SessionStopRequested(session.id, f"waved is stopping ({reason})", by="daemon")])
 
+    def upgrade(self, asked: Asked) -> None:
+        """Have the installed version show that it can run, then end for it (`handover`); an error is the answer else.
+
+        Raises ConflictError when the daemon is ending.
+        """
+        self._must_not_end()
+
+        def check() -> None:
+            try:
+                version = upgrade.version_of(self.command)
+            except WavedError as error:
+                unfit = error
+                self.inbox.put(lambda: self.server.refuse(asked.route, asked.request.id, unfit))
+            else:
+                self.inbox.put(lambda: self._give_way(asked, version))
+
+        self.helpers.run(check, lambda error: self._defect("daemon.upgrade", error))
+
+    def _give_way(self, asked: Asked, version: str) -> None:
+        try:
+            self._must_not_end()
+        except WavedError as error:
+            self.server.refuse(asked.route, asked.request.id, error)
+            return
+        result = {"from": __version__, "to": version, "pid": os.getpid(), "started": self.started}
+        self._replies.append(lambda: self.server.answer(asked, result))
+        self.shut_down("upgrade", f"upgrade to {version}")
+
+    def _must_not_end(self) -> None:
+        if self._stopping:
+            raise ConflictError(f"the daemon is ending ({self._stop_reason})")
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether it ended so that another version takes over in this process."""
+        return self._done and self._stopping == "upgrade"
+
     def _look_whether_done(self) -> None:
         now = self.clock.now()
         if self.idle_exit is not None and not self.sessions.live and now >= self._last_use + self.idle_exit:
             self._stopping, self._stop_reason = "stop", "idle"
-        if self._stopping and (self._stopping == "detach" or not self.sessions.live) and not self._batch:
+        if self._stopping and (self._stopping in ("detach", "upgrade") or not self.sessions.live) and not self._batch:
             self._done = True
             self.note(ev.DaemonStopped("", self._stop_reason, self._stopping))
 
@@ -398,6 +439,9 @@ class Reactor:
         """Let go of everything. Agents that still run go on without a daemon."""
         self.helpers.close()
         self.pool.close()
-        self.server.close()
+        if self.gives_way:
+            self.server.disconnect()
+        else:
+            self.server.close()
         self.journal.close()
         self.inbox.close()
