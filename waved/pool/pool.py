@@ -25,6 +25,8 @@ from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
 
 MAX_WARM = 256
+KEPT_WARM = 16
+"""Workers kept for further runs when theirs is over."""
 ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
 GONE_PATIENCE = 5.0
@@ -396,6 +398,8 @@ class Pool:
                 for fd in fds:
                     os.close(fd)
                 self._heed(worker, message)
+                if self._by_fd.get(worker.channel.fileno()) is not worker:
+                    return  # it is free, and known under no run
         except BlockingIOError:
             return
         except ChannelClosedError:
@@ -416,6 +420,18 @@ class Pool:
                 self._news.append(Ended(worker.run, message["ended"]))
             else:
                 self._unarmable(worker, message["ended"])
+            if message.get("free"):
+                self._recycle(worker)
+
+    def _recycle(self, worker: _Worker) -> None:
+        """A worker is done with its run and can take another."""
+        free = _Worker(worker.channel, pid=worker.pid, zygote=worker.zygote)
+        self._by_fd[worker.channel.fileno()] = free
+        if len(self._warm) < KEPT_WARM:
+            self._warm.append(free)
+        else:
+            self._send(free, {"withdraw": True})
+            self._forget(free)
 
     def _heed_started(self, worker: _Worker, started: dict[str, Any]) -> None:
         worker.started = True

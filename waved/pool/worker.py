@@ -1,6 +1,7 @@
-"""A worker: the process that owns one run, from before its exec until nothing of it is alive.
+"""A worker: the process that owns a run, from before its exec until nothing of it is alive.
 
-Forked by the zygote, single-threaded, small. What it does is driven by one poll loop over the daemon's channel, the
+Forked by the zygote, single-threaded, small. It owns one run at a time; when nothing of that is left it may be given
+another, which costs a fraction of a new process. What it does is driven by one poll loop over the daemon's channel, the
 run's output pipes and its own deadlines. It does not need the daemon: when the channel breaks after the release it
 goes on, and listens on `control.sock` in the run's folder for the next daemon.
 
@@ -38,22 +39,29 @@ FORECAST_PATIENCE = 2.0
 """Seconds a worker of an earlier daemon gets to let go of a run it had made ready."""
 MAX_SHOWN = 500
 """Characters of one word of a command line in the journal."""
+RUNS_EACH = 200
+"""Runs a worker serves in its life."""
 LEFTOVER_TERM_GRACE = 1.0
 """Seconds leftovers get between SIGTERM and SIGKILL."""
 
 
 def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
-    """Serve one run; returns when it is over. Called in the freshly forked worker, which ignores the signals its
-    zygote ignores. `home`: where it makes a control group of its own; `zygote_start`: see `Marks`.
+    """Serve runs, one after another. Called in the freshly forked worker, which ignores the signals its zygote
+    ignores. `home`: where it makes a control group of its own; `zygote_start`: see `Marks`.
     """
     set_process_name("waved-worker")
     os.setsid()
     become_subreaper()
     group = cgroup.enter(home) if home is not None else None
     own = os.getpid()
-    marks = Marks(boot_id(), own, tree.start_of(own), os.getppid(), zygote_start, group=str(group or ""))
+    boot, start, zygote = boot_id(), tree.start_of(own), os.getppid()
     with contextlib.suppress(ChannelClosedError):
-        Worker(channel, marks).serve()
+        for number in range(RUNS_EACH):
+            marks = Marks(boot, own, start, zygote, zygote_start, group=str(group or ""))
+            worker = Worker(channel, marks, last=number == RUNS_EACH - 1)
+            worker.serve()
+            if not worker.free:
+                return
 
 
 class TakenError(Exception):
@@ -63,8 +71,13 @@ class TakenError(Exception):
 class Worker:
     """The state of one run as its worker sees it."""
 
-    def __init__(self, channel: Channel, marks: Marks) -> None:
+    def __init__(self, channel: Channel, marks: Marks, *, last: bool = True) -> None:
         self.channel: Channel | None = channel
+        self.born_with = channel
+        self.last = last
+        """No further run is to follow this one."""
+        self.free = False
+        """The run is over, the daemon knows, and another may follow."""
         self.marks = marks
         self.listener: socket.socket | None = None
         self.spec: dict[str, Any] = {}
@@ -121,7 +134,8 @@ class Worker:
                     self._release(self.limits)
                 elif "withdraw" in message:
                     self._withdraw()
-                    shutil.rmtree(self.folder, ignore_errors=True)
+                    if self.spec:
+                        shutil.rmtree(self.folder, ignore_errors=True)
                     return
                 elif "stop" in message:
                     self._withdraw()
@@ -457,8 +471,26 @@ class Worker:
                     break
                 time.sleep(1.0)
         failpoints.hit("worker.after-exit-record")
-        self._tell({"ended": ended})
+        again = not self.last and self.channel is self.born_with and tree.no_children()
+        if again:
+            self._let_go()
+        self._tell({"ended": ended, "free": again})
         failpoints.hit("worker.after-ended")
+        self.free = again and self.channel is self.born_with
+
+    def _let_go(self) -> None:
+        """Close all that belongs to the run. Its lock goes last: whoever takes it finds the exit record."""
+        os.chdir("/")
+        if self.launch is not None:
+            self.launch.close()
+        if self.capture is not None:
+            self.capture.close()
+        if self.wakeup >= 0:
+            os.close(signal.set_wakeup_fd(-1))
+            os.close(self.wakeup)
+        for fd in (self.shot, self.lock):
+            if fd >= 0:
+                os.close(fd)
 
     def _record(self) -> dict[str, Any]:
         outcome, reason = self.ending or ("exited", "")

@@ -65,6 +65,10 @@ class Effects:
                     self._helpers.inbox.put(ev.RunEnded(event.session, event.run, "not-started", reason=why))
         if starts:
             self._pool.release(starts)
+        # Last: a run may have been decided and be stopped in one turn, and a stop before its start would be lost.
+        for event in events:
+            if isinstance(event, ev.RunStopping) and (session := self._sessions.live.get(event.session)) is not None:
+                self._stop(session, event)
 
     def _act(self, event: ev.Event, starts: list[Start]) -> None:
         session = self._sessions.live.get(event.session)
@@ -79,8 +83,6 @@ class Effects:
                 starts.append(self._start(session, event))
                 if event.purpose == "agent":
                     self._started.setdefault(session.id, []).append(event.assignment)
-            case ev.RunStopping():
-                self._stop(session, event)
             case ev.CheckStarted():
                 self._look_at_outputs(session, event)
             case ev.RunEnded():

@@ -38,6 +38,8 @@ from waved.version import __version__
 
 JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
+COMMIT_PATIENCE = 0.005
+"""Seconds a seen start waits to be journalled together with what comes next."""
 TELL_PATIENCE = 0.02
 """Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
 the processor from it.
@@ -70,6 +72,8 @@ class Reactor:
         self._last_use = self.started
         self._batch: list[ev.Event] = []
         """Events folded in this turn and not yet journalled."""
+        self._commit_due = 0.0
+        """When what waits to be journalled is journalled at the latest; 0: nothing waits."""
         self._untold: list[ev.Event] = []
         """Journalled events that followers and the log have not been told yet."""
         self._tell_due = 0.0
@@ -120,7 +124,8 @@ class Reactor:
             due = next_deadline(session)
             if due is not None and due <= now:
                 self._guarded(self._follow, session)
-        self._commit()
+        if not self._may_wait(now):
+            self._commit()
         self.followers.expire(now)
         self.effects.look_ahead()
         self._look_whether_done()
@@ -134,6 +139,8 @@ class Reactor:
         times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
         if self._journal_problem:
             times.append(self._journal_retry)
+        if self._batch and not self._journal_problem:
+            times.append(self._commit_due)
         if self._untold:
             times.append(self._tell_due)
         if self._orphans:
@@ -222,6 +229,18 @@ class Reactor:
             self._broken(session, error)
             return []
 
+    def _may_wait(self, now: float) -> bool:
+        """Starts that were seen are journalled with what comes next, if it comes soon: a commit costs a disk write,
+        nothing follows from them, and after a crash the workers tell of them again.
+        """
+        if self._journal_problem or self._replies or not self._batch:
+            return False
+        if any(type(event) is not ev.RunStarted for event in self._batch):
+            return False
+        if not self._commit_due:
+            self._commit_due = now + COMMIT_PATIENCE
+        return now < self._commit_due
+
     def _commit(self) -> None:
         """Journal the turn's events, then act on them, tell followers, and answer."""
         now = self.clock.now()
@@ -239,6 +258,7 @@ class Reactor:
                 self._journal_problem = ""
                 self.sessions.summaries.clear()
                 batch, self._batch = self._batch, []
+                self._commit_due = 0.0
                 self._guarded(self.effects.perform, batch)
                 if not self._untold:
                     self._tell_due = now + TELL_PATIENCE
