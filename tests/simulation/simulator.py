@@ -71,6 +71,7 @@ class Faults:
     check_fails: float
     request: float
     oversleep: float
+    full_disk: float
 
     @classmethod
     def random(cls, rng: Random) -> Faults:
@@ -85,6 +86,7 @@ class Faults:
             check_fails=rng.choice((0.0, 0.2, 0.6)),
             request=0.03 * storm,
             oversleep=0.3 * storm,
+            full_disk=0.1 * storm,
         )
 
 
@@ -246,6 +248,8 @@ class Simulation:
 
     def _commit(self) -> None:
         self._may_crash()
+        if self.rng.random() < self.faults.full_disk:
+            return  # the events wait in memory; nothing is done about them before they are on disk
         batch, self.batch = self.batch, []
         self._write(batch)
         for event in batch:
@@ -366,8 +370,10 @@ class Simulation:
         session, rng = self.session, self.rng
         wanted = rng.random() < self.faults.request
         due = next_deadline(session)
+        if self.batch:
+            due = min(self.now + 1, self.now + 1 if due is None else due)
         arrives = self.world.mail[0][0] if self.world.mail else None
-        at_end = session.phase == "ended" or (due is None and arrives is None)
+        at_end = not self.batch and (session.phase == "ended" or (due is None and arrives is None))
         if self.requests < MAX_REQUESTS and (wanted or (at_end and rng.random() < 0.4)):
             return self._request() or not at_end
         if at_end:
@@ -420,7 +426,7 @@ class Simulation:
             assert decide(session, self.now + 1e9) == [], "something follows in time, but no deadline says so"
         if self.rng.random() < 0.1:
             msgpack.packb(view(session, self.now))
-            assert self.replay()[0] == session, "the journal folds to another state"
+            assert self.batch or self.replay()[0] == session, "the journal folds to another state"
         for run in session.runs.values():
             worker = self.world.workers.get(run.id)
             if run.state == "ended" and run.outcome not in ("lost", "withdrawn"):
