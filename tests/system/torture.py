@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from waved.errors import ConflictError, NoDaemonError, NotFoundError
 
 SESSIONS = 4
 """Sessions that go on at once."""
+POINT_SECONDS = 1.0
+"""How long to wait for something to pass a failpoint."""
 ZYGOTE_POINTS = tuple(name for name in failpoints.NAMES if name.startswith("zygote."))
 WORKER_POINTS = tuple(name for name in failpoints.NAMES if name.startswith("worker."))
 DAEMON_POINTS = tuple(name for name in failpoints.NAMES if name not in ZYGOTE_POINTS + WORKER_POINTS)
@@ -120,12 +123,36 @@ class Torture:
                 self._step()
             self._settle()
         finally:
-            self.daemon.end()
-            self.follower.over.set()
-            self.follower.join(10)
+            self._end()
         self._compare()
         self.figures.seconds = time.monotonic() - began
         return self.figures
+
+    def run_at(self, points: Sequence[str]) -> Figures:
+        """Have something die at each of these failpoints, one after another; then let everything end, and compare."""
+        began = time.monotonic()
+        self._start(calm=True)
+        self.follower.start()
+        try:
+            for point in points:
+                self._kill(self.daemon.pid, "daemon")
+                self._start(rules=f"{point}=kill@0.5" if point in WORKER_POINTS + ZYGOTE_POINTS else f"{point}=kill~2")
+                hits = len(self._hits())
+                until = time.monotonic() + POINT_SECONDS
+                while len(self._hits()) == hits and time.monotonic() < until:
+                    self._feed()
+                    time.sleep(0.02)
+            self._settle()
+        finally:
+            self._end()
+        self._compare()
+        self.figures.seconds = time.monotonic() - began
+        return self.figures
+
+    def _end(self) -> None:
+        self.daemon.end()
+        self.follower.over.set()
+        self.follower.join(10)
 
     # --- torture ------------------------------------------------------------------------------------------------
 
@@ -167,8 +194,8 @@ class Torture:
             self._start()
             process = self.daemon.process
 
-    def _start(self, *, calm: bool = False) -> None:
-        rules = "" if calm else self._rules()
+    def _start(self, *, calm: bool = False, rules: str = "") -> None:
+        rules = "" if calm else rules or self._rules()
         self.daemon.environment[failpoints.VARIABLE] = rules
         self.daemon.environment[failpoints.SEED] = str(self.rng.random())
         self.figures.restarts += 1
