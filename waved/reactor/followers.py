@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waved.domain.events import Event
+from waved.domain.events import KINDS, Event
 from waved.journal.store import Journal, Row
 from waved.reactor.sessions import describe
 
@@ -110,7 +110,7 @@ class Followers:
 def _describe_row(row: Row) -> dict[str, Any]:
     """A row on the wire; a damaged one says so, and does not keep the others from being read."""
     try:
-        data = row.fields()
+        data = row.event().data() if row.kind in KINDS else row.fields()
     except ValueError as error:
         data = {"unreadable": str(error)}
     return {"seq": row.seq, "time": row.time, "session": row.session, "kind": row.kind, "data": data}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from waved.domain.fold import begin, fold
 from waved.domain.state import Session
 from waved.domain.view import summary
 from waved.errors import BadRequestError, NotFoundError
-from waved.journal.store import Journal, Row
+from waved.journal.store import Journal
 from waved.reactor.specs import Environment
 
 KEPT = 64
@@ -41,6 +43,10 @@ class Sessions:
 
     def recover(self) -> None:
         """Fold the sessions that had not ended; know the others by name."""
+        with without_collection():
+            self._recover()
+
+    def _recover(self) -> None:
         for entry in self._journal.sessions():
             self._names[entry.session] = entry.name
             lost = self._journal.lost_of(entry)
@@ -189,11 +195,23 @@ class Sessions:
         (folder / _ENVIRONMENT).unlink(missing_ok=True)
 
 
-def replay(rows: Iterable[Row]) -> Session:
-    """The session that these journal rows add up to. Raises ValueError, or whatever an unreadable row raises."""
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Fold a long journal without the garbage collector: there is no garbage, and it would look at everything again
+    and again. What was made is left out of later collections, too.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def replay(events: Iterable[ev.Event]) -> Session:
+    """The session that these events add up to. Raises ValueError when they begin with no submission."""
     session: Session | None = None
-    for row in rows:
-        event = row.event()
+    for event in events:
         if session is not None:
             fold(session, event)
         elif isinstance(event, ev.SessionSubmitted):

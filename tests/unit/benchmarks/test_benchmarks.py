@@ -14,7 +14,7 @@ import pytest
 from tests.benchmarks.probe import BenchmarkError, Stamps, build_probe
 from tests.benchmarks.report import Report, Row
 
-NAMES = ["wave_start", "dependency_hop", "output_capture", "control_roundtrip", "idle", "peers", "core"]
+NAMES = ["wave_start", "dependency_hop", "output_capture", "control_roundtrip", "idle", "peers", "core", "recovery"]
 
 
 @pytest.fixture

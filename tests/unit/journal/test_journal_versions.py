@@ -99,6 +99,19 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(path: Path, monkeyp
     assert path.with_name(path.name + ".schema-1.2.bak").exists(), "the first copy is not overwritten"
 
 
+def test_what_has_its_default_is_not_written_and_comes_back(path: Path) -> None:
+    events: list[ev.Event] = [
+        ev.RunEnded("s", "s/a#1", "exited", 0, seq=1),
+        ev.RunEnded("s", "s/a#2", "signalled", None, 9, "why", 1.5, 3, 4, "tail", ["7 sh"], 0.0, 0, seq=2),
+        ev.RunStarting("s", "s/a#3", "w", timeout=0.0, tasks=[], seq=3),
+    ]
+    with closing(Journal(path)) as journal:
+        journal.append(events)
+        assert list(journal.of_session("s")) == events
+        assert [set(row.fields()) for row in journal.all()][0] == {"run", "outcome", "exit_code"}
+        assert [row.event() for row in journal.all()] == events
+
+
 # --- damaged --------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,220 @@
+"""After a crash: seconds from the start of a new daemon to full control, with agents running and with a long journal.
+
+"agents": N sleeping agents, `kill -9` of the daemon; control is back when every agent is shown as running and a stop of
+one of them has been accepted, which the new daemon can only do through the agent's own worker. "journal": a million
+events in sessions that have ended, and in a single session that goes on; until the status of that session is answered.
+"list": the answer to `session.list` with ten thousand sessions that have ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.benchmarks.harness import scratch
+from tests.benchmarks.probe import BenchmarkError
+from tests.benchmarks.report import Report, Row, median, run
+from tests.live import Daemon, agent_of, assignments, plan_of, wait_for, wave_of
+from waved.domain import events as ev
+from waved.domain.decide import decide
+from waved.domain.fold import begin, fold
+from waved.domain.state import Session
+from waved.domain.view import summary
+from waved.journal.store import Journal
+from waved.plan.models import Plan
+
+CONTROL_LIMIT = 1.0
+"""Seconds, with 64 agents (issue 3)."""
+JOURNAL_LIMIT = 5.0
+"""Seconds, with a million events (issue 3)."""
+BATCH = 20_000
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Daemon]:
+    """A daemon that is ended whatever happens."""
+    daemon = Daemon(folder)
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+
+
+def agents(report: Report, count: int, rounds: int) -> None:
+    """Back in control of `count` agents."""
+    ready: list[float] = []
+    right: list[float] = []
+    for _ in range(rounds):
+        with scratch() as folder, running(folder) as daemon:
+            daemon.start()
+            workspace = folder / "ws"
+            workspace.mkdir()
+            names = [f"a{number}" for number in range(count)]
+            session = daemon.submit(
+                plan_of(wave_of("w", *(agent_of(name, ["sleep", "600"]) for name in names))), workspace
+            )
+
+            def all_run(daemon: Daemon = daemon, session: str = session) -> bool:
+                return all(item["state"] == "running" for item in assignments(daemon.view(session)).values())
+
+            wait_for(all_run)
+            daemon.kill()
+            begun = time.monotonic()
+            daemon.start()
+            ready.append(time.monotonic() - begun)
+            if not all_run():
+                raise BenchmarkError("the new daemon shows another state than the one before")
+            with daemon.client() as client:
+                client.stop(session, names[-1])
+            right.append(time.monotonic() - begun)
+            with daemon.client() as client:
+                client.stop(session)
+            daemon.settled(session)
+    more = {"ready": median(ready), "worst": max(right)}
+    report.add(
+        Row(f"{count} agents", "waved", "ours", median(right), "s", more, CONTROL_LIMIT if count <= 64 else None)
+    )
+
+
+def _plan(agent_count: int) -> dict[str, Any]:
+    listed = [{"name": f"a{number}", "command": ["true"], "retries": 100} for number in range(agent_count)]
+    return {"session": {"name": "long", "max_parallel": 64}, "wave": [{"name": "w", "agent": listed}]}
+
+
+def _submitted(name: str, plan: dict[str, Any], at: float) -> ev.SessionSubmitted:
+    plan = Plan.model_validate(plan).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return ev.SessionSubmitted(name, plan, "/nowhere", time=at)
+
+
+class Writer:
+    """Appends events in large batches."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.batch: list[ev.Event] = []
+        self.seq = journal.last_seq
+
+    def add(self, event: ev.Event) -> None:
+        """One more."""
+        self.seq += 1
+        event.seq = self.seq
+        self.batch.append(event)
+        if len(self.batch) >= BATCH:
+            self.flush()
+
+    def flush(self, shown: dict[str, Any] | None = None) -> None:
+        """Write what is there."""
+        if self.batch:
+            self.journal.append(self.batch, shown)
+            self.batch = []
+
+
+def long_session(journal: Journal, count: int) -> Session:
+    """One session that goes on, held, with `count` events: agents that fail again and again."""
+    writer = Writer(journal)
+    now = time.time() - 1e6
+    first = _submitted("long-0000", _plan(max(1, count // 400)), now)
+    writer.add(first)
+    session = begin(first)
+    going: deque[ev.Event] = deque()
+
+    def record(event: ev.Event) -> None:
+        event.time = now
+        writer.add(event)
+        fold(session, event)
+        if isinstance(event, ev.RunStarting):
+            going.append(ev.RunStarted(session.id, event.run, 7, now, command=["true"]))
+        elif isinstance(event, ev.RunStarted):
+            going.append(ev.RunEnded(session.id, event.run, "exited", 1, reason="exited with status 1", tail="no"))
+
+    record(ev.ChecklistEnded(session.id, ok=True))
+    while True:
+        if writer.seq >= count - 300 and not session.held:
+            record(ev.SessionHeld(session.id, "the benchmark's end"))
+        while following := decide(session, now):
+            for event in following:
+                record(event)
+        if going:
+            now += 0.001
+            record(going.popleft())
+        elif session.held:
+            break
+        elif session.retries:
+            now = max(now, heapq.nsmallest(1, session.retries)[0][0])
+        else:
+            raise BenchmarkError(f"the session ended after {writer.seq} events")
+    writer.flush()
+    return session
+
+
+def ended_sessions(journal: Journal, sessions: int, each: int) -> None:
+    """Sessions that have ended, with as many events each."""
+    plan = {"session": {"name": "done"}, "wave": [{"name": "w", "agent": [{"name": "a", "command": ["true"]}]}]}
+    writer = Writer(journal)
+    now = time.time() - 1e6
+    for number in range(sessions):
+        name = f"done-{number:05}"
+        first = _submitted(name, plan, now)
+        state = begin(first)
+        last = ev.SessionEnded(name, "stopped", time=now)
+        for event in (first, *(ev.SessionResumed(name, "nobody", time=now) for _ in range(each - 2)), last):
+            writer.add(event)
+        fold(state, last)
+        writer.flush({name: summary(state)} if number % 50 == 0 else None)
+    writer.flush()
+
+
+def journal(report: Report, setting: str, fill: Any, asked: str, listed: bool = False) -> None:
+    """From the start of a daemon to its answer about session `asked`."""
+    with scratch() as folder, running(folder) as daemon:
+        daemon.state.mkdir()
+        with closing(Journal(daemon.state / "journal.sqlite")) as made:
+            fill(made)
+            events = made.last_seq
+        begun = time.monotonic()
+        daemon.start()
+        with daemon.client(timeout=60) as client:
+            client.status(asked)
+            took = time.monotonic() - begun
+            more = {"events": events, "MB": psutil.Process(daemon.pid).memory_info().rss / 2**20}
+            report.add(Row(setting, "waved", "ours", took, "s", more, JOURNAL_LIMIT))
+            if listed:
+                for limit in (50, 1000):
+                    begun = time.monotonic()
+                    client.list(limit)
+                    more = {"again": _list_time(client, limit)}
+                    report.add(Row(f"list of {limit}", "waved", "ours", time.monotonic() - begun, "s", more))
+            client.daemon_stop("detach")
+
+
+def _list_time(client: Any, limit: int) -> float:
+    begun = time.monotonic()
+    client.list(limit)
+    return time.monotonic() - begun
+
+
+def measure(report: Report, options: argparse.Namespace) -> None:
+    """All of it."""
+    for count in options.agents:
+        agents(report, count, options.rounds)
+    count = options.events
+    each = max(3, count // 10_000)
+    journal(report, "ended sessions", lambda made: ended_sessions(made, count // each, each), "done-00000", listed=True)
+    journal(report, "one session that goes on", lambda made: long_session(made, count), "long-0000")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", type=int, nargs="*", default=[64])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    sys.exit(run("recovery", measure, parser))
