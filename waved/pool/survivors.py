@@ -12,8 +12,9 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +80,16 @@ def end(run: str, folder: Path) -> tuple[list[str], list[str]]:
     if marks.worker:
         _await_death(marks)
     killed: dict[int, str] = {}
+    left: list[str] = []
     patience = time.monotonic() + PATIENCE
-    while True:
-        found = list(_find(run, marks))
-        if not found:
-            left: list[str] = []
-            break
+    while found := _with_descendants(_known(marks)) or _with_descendants(_marked(run, marks)):
         killed.update({process.pid: f"{process.pid} {process.name}" for process in found})
         if time.monotonic() > patience:
             left = [f"{process.pid} {process.name}" for process in found]
             break
         if marks.group:
             cgroup.kill(Path(marks.group))
-        tree.kill_found(lambda: list(_find(run, marks)))
+        tree.kill_found(lambda: _with_descendants(chain(_known(marks), _marked(run, marks))))
         time.sleep(PASS)
     if marks.group:
         cgroup.end(Path(marks.group))
@@ -109,17 +107,16 @@ def _await_death(marks: Marks) -> None:
         time.sleep(PASS)
 
 
-def _find(run: str, marks: Marks) -> Iterator[tree.Process]:
-    """Every living process that bears a mark of the run, and every living descendant of one."""
-    seen: set[int] = set()
-    for process in _marked(run, marks):
-        for one in (process, *tree.descendants(process.pid)):
-            if one.pid not in seen and one.pid != os.getpid():
-                seen.add(one.pid)
-                yield one
+def _with_descendants(roots: Iterable[tree.Process]) -> list[tree.Process]:
+    """These and every living descendant, each once."""
+    found: dict[int, tree.Process] = {}
+    for root in roots:
+        found.update({one.pid: one for one in (root, *tree.descendants(root.pid)) if one.pid != os.getpid()})
+    return list(found.values())
 
 
-def _marked(run: str, marks: Marks) -> Iterator[tree.Process]:
+def _known(marks: Marks) -> Iterator[tree.Process]:
+    """Who fell to a subreaper of ours, or is in the run's group: quick to look up."""
     yield from orphans_of(os.getpid())
     zygote = tree.look(marks.zygote) if marks.zygote else None
     if zygote is not None and zygote.start == marks.zygote_start:
@@ -128,6 +125,10 @@ def _marked(run: str, marks: Marks) -> Iterator[tree.Process]:
         for pid in cgroup.members(Path(marks.group)):
             if (process := tree.look(pid)) is not None:
                 yield process
+
+
+def _marked(run: str, marks: Marks) -> Iterator[tree.Process]:
+    """Who bears another mark: every process there is has to be looked at."""
     for process in _everybody():
         if process.start >= marks.worker_start and _is_of(process, run, marks):
             yield process

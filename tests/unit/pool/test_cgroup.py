@@ -43,6 +43,23 @@ def test_off_is_off_and_a_folder_that_is_no_group_is_none(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_as_root_a_group_is_ours_only_if_it_was_delegated(home: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("an ordinary user's own groups are theirs")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from waved.pool import cgroup\n"
+        "Path(sys.argv[2], 'cgroup.procs').write_text('0'); print(cgroup.find_home({}))\n"
+    )
+
+    def found_inside() -> str:
+        command = [sys.executable, "-c", program, str(Path(__file__).parents[3]), str(home)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert found_inside() == "None"
+    os.setxattr(home, "trusted.delegate", b"1")
+    assert found_inside() == str(home)
+
+
 def test_a_forking_tree_in_a_group_is_killed_at_once(home: Path) -> None:
     enter = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from waved.pool import cgroup\n"
     enter += "assert cgroup.enter(Path(sys.argv[2])) is not None\n"
