@@ -149,6 +149,14 @@ def test_retry_of_one_of_two_in_a_held_session_leaves_nobody_waiting_for_ever() 
     assert drive.session.outcome == "failed"
 
 
+def test_retry_in_a_held_session_saves_what_waits_for_it_from_being_skipped() -> None:
+    drive = Driver(one_wave(agent("a"), agent("b", needs=["a"])))
+    drive.ends("a#1", "lost")
+    following = retry(drive)
+    assert (started(following), outcomes(following)) == (["a#2"], {})
+    assert started(drive.ends("a#2")) == ["b#1"]
+
+
 def test_retry_after_a_continued_wave_runs_the_later_waves_again() -> None:
     drive = Driver(two_waves(gate={"on_failure": "continue"}))
     drive.fails("a#1")
