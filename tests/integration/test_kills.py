@@ -184,6 +184,21 @@ def test_in_a_group_even_a_process_without_any_mark_is_found(guarded: Daemon, wo
     assert gone(left)
 
 
+def test_many_workers_killed_at_once_are_all_noticed_soon(guarded: Daemon, workspace: Path) -> None:
+    agents = [agent_of(f"a{number}", "setsid sleep 600 & sleep 600") for number in range(24)]
+    session = guarded.submit(plan_of(wave_of("w", *agents), on_lost="fail"), workspace)
+    wait_for(lambda: guarded.view(session)["agents"]["running"] == len(agents))
+    workers = [event["data"]["worker"] for event in guarded.events(session) if event["kind"] == "run.started"]
+    at = time.time()
+    for worker in workers:
+        kill(worker)
+    assert guarded.settled(session)["outcome"] == "failed"
+    ended = [event for event in guarded.events(session) if event["kind"] == "run.ended"]
+    assert {event["data"]["outcome"] for event in ended} == {"lost"}
+    assert max(event["time"] for event in ended) - at < 2.0
+    assert [line for line in processes_of(workspace) if "sleep" in line] == []
+
+
 def test_a_fork_storm_whose_worker_was_killed_is_ended(guarded: Daemon, workspace: Path) -> None:
     storm = "trap '' TERM; while :; do (trap '' TERM; sleep 5 & exec sleep 5) & sleep 0.005; done"
     session, worker, _ = begin(guarded, workspace, f'({storm}) > /dev/null 2>&1 & (setsid sh -c "{storm}" &)')

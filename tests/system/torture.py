@@ -6,6 +6,7 @@ microseconds. Run it by hand: `python -m tests.system.torture SEED KILLS`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -50,6 +51,7 @@ class Figures:
     seen: int = 0
     """Events that a client had seen."""
     restarts: int = 0
+    hangs: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ class Figures:
         return "; ".join(
             (
                 f"seed {self.seed}: {self.kills.total()} kills in {self.seconds:.0f} s ({kills})",
-                f"{self.restarts} daemons",
+                f"{self.restarts} daemons, {self.hangs} hangs",
                 f"{self.sessions} sessions, {self.runs} runs ({outcomes})",
                 f"{self.events} events, {self.seen} seen by a client",
                 f"{len(self.problems)} problems",
@@ -167,14 +169,24 @@ class Torture:
         self._feed()
         time.sleep(self.rng.uniform(0.0, 0.4))
         self._revive()
-        victim = self.rng.choices(("daemon", "worker", "zygote"), (4, 5, 1))[0]
-        if victim == "daemon":
+        victim = self.rng.choices(("daemon", "worker", "zygote", "nobody"), (8, 10, 2, 1))[0]
+        if victim == "nobody":
+            self._hang()
+        elif victim == "daemon":
             self._kill(self.daemon.pid, victim)
             self._revive()
         else:
             found = processes_named(f"waved-{victim}", self.base)
             if found:
                 self._kill(self.rng.choice(found), victim)
+
+    def _hang(self) -> None:
+        """The daemon stands still for a while; workers do not."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            time.sleep(self.rng.uniform(0.0, 0.5))
+            os.kill(self.daemon.pid, signal.SIGCONT)
+            self.figures.hangs += 1
 
     def _kill(self, pid: int, victim: str) -> None:
         try:
@@ -221,6 +233,8 @@ class Torture:
                 for item in summaries:
                     if item["state"] == "held":
                         self._decide(client, item["session"])
+                    elif item["state"] == "running" and self.rng.random() < 0.01:
+                        client.stop(item["session"])
                 going = sum(1 for item in summaries if item["state"] != "ended")
             for _ in range(SESSIONS - going):
                 self._submit()

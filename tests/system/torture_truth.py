@@ -12,7 +12,9 @@ from typing import Any
 import msgpack
 
 from tests.system.torture_plans import LOUD_BYTES, Drawn
+from waved.domain.events import from_data
 from waved.pool import record
+from waved.reactor.sessions import describe
 
 Event = dict[str, Any]
 BY_ITSELF = {"exited", "signalled", "timed-out", "stopped"}
@@ -28,8 +30,7 @@ def read_journal(path: Path) -> list[Event]:
     finally:
         database.close()
     return [
-        {"seq": seq, "time": time, "session": session, "kind": kind, "data": msgpack.unpackb(data)}
-        for seq, session, time, kind, data in rows
+        describe(from_data(kind, session, seq, time, msgpack.unpackb(data))) for seq, session, time, kind, data in rows
     ]
 
 
@@ -156,6 +157,10 @@ class Comparison:
         }
         if last["data"]["outcome"] == "succeeded" and set(outcomes.values()) != {"succeeded"}:
             self._say(f"session {session} succeeded with {outcomes}")
+        if any(event["kind"] == "session.stop-requested" for event in events):
+            if last["data"]["outcome"] != "stopped":
+                self._say(f"session {session} was to be stopped: {last['data']}")
+            return
         drawn = self.plans[name]
         if lost:
             if drawn.plan["session"]["on_lost"] == "hold" and not any(e["kind"] == "session.held" for e in events):
