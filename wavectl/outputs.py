@@ -14,6 +14,8 @@ from typing import Any
 from wavectl.client import Client
 
 STDOUT, STDERR = 1, 2
+NOTICE = 0
+"""The stream of lines that the agent did not print: what became of its output."""
 BOTH = frozenset({STDOUT, STDERR})
 LONGEST_LINE = 64 * 1024
 """Bytes; a longer line is handed on in pieces of this size, so that no output can fill our memory."""
@@ -79,6 +81,8 @@ class RunOutput:
         self.offset = offset
         self.ended = False
         """The run is over and all it printed was handed on."""
+        self.skipped = 0
+        """Bytes that were passed over because they had been rotated away, and were not spoken of yet."""
         self.drained = False
         """All there was at the last step was handed on."""
         self._client, self._session, self._streams, self._patience = client, session, streams, patience
@@ -88,6 +92,8 @@ class RunOutput:
     def pieces(self) -> list[tuple[float, int, bytes]]:
         """The next piece of output as (time, stream, bytes); empty when there is nothing new."""
         reply = self._client.logs(self._session, self.run, self.offset, _PIECE, index=True, patience=self._patience)
+        self.skipped += reply.get("skipped", 0)
+        self.offset = max(self.offset, reply["offset"])
         found, covered = _by_record(reply["data"], self.offset, reply.get("records") or [])
         end = self.offset + len(reply["data"])
         if covered == self.offset and covered < end and reply["ended"]:
@@ -102,8 +108,22 @@ class RunOutput:
 
     def lines(self) -> list[Line]:
         """The lines that are complete after the next piece; at the run's end what is left, too."""
-        found = [line for time, stream, data in self.pieces() for line in self._assembler.feed(time, stream, data)]
+        pieces = self.pieces()
+        found = self._notice(pieces[0][0] if pieces else self._last)
+        found += [line for time, stream, data in pieces for line in self._assembler.feed(time, stream, data)]
         return found + (self._assembler.flush() if self.ended else [])
+
+    def missing(self) -> str:
+        """What is to be said of output that was passed over since this was asked last; "" when there was none."""
+        if not self.skipped:
+            return ""
+        said = f"… {_amount(self.skipped)} of output were rotated away (session.output_limit)"
+        self.skipped = 0
+        return said
+
+    def _notice(self, time: float) -> list[Line]:
+        said = self.missing()
+        return [*self._assembler.flush(), Line(time, NOTICE, said.encode())] if said else []
 
     def all_lines(self) -> Iterator[Line]:
         """All lines there are now, piece by piece."""
@@ -115,6 +135,14 @@ class RunOutput:
     def rest(self) -> list[Line]:
         """A line that was begun and not ended, for a reader who will not come back."""
         return self._assembler.flush()
+
+
+def _amount(count: int) -> str:
+    """Bytes for a person."""
+    for unit, size in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
 
 
 def _by_record(data: bytes, offset: int, records: Iterable[Any]) -> tuple[list[tuple[float, int, bytes]], int]:
@@ -144,12 +172,13 @@ def _labelled(label: str, output: RunOutput) -> Iterator[tuple[str, Line]]:
 
 def tail_offset(client: Client, session: str, run: str, count: int) -> int:
     """The offset at which the last `count` lines of a run begin."""
-    size = int(client.logs(session, run, 0, 1)["size"])
+    first = client.logs(session, run, 0, 1)
+    size, oldest = int(first["size"]), int(first["offset"])
     if count <= 0:
         return size
     start, found = size, b""
-    while start > 0 and size - start < _MOST_TAIL:
-        start = max(0, start - _PIECE)
+    while start > oldest and size - start < _MOST_TAIL:
+        start = max(oldest, start - _PIECE)
         found = _read_exactly(client, session, run, start, size - len(found)) + found
         # The newline at the very end closes the last line; it begins none.
         body = found.removesuffix(b"\n")

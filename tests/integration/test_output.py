@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
-from tests.live import Daemon, agent_of, plan_of, wave_of
+from tests.live import Daemon, agent_of, assignments, plan_of, wave_of
+from wavectl.outputs import NOTICE, RunOutput, tail
 
 MB = 1024 * 1024
 
@@ -62,3 +64,26 @@ def test_the_last_lines_of_a_failure_are_in_its_event(daemon: Daemon, workspace:
     ended = next(event for event in daemon.events(view["session"]) if event["kind"] == "run.ended")
     assert "the end" in ended["data"]["tail"]
     assert len(ended["data"]["tail"]) <= 4096
+
+
+def test_output_over_its_limit_is_rotated_away_and_readers_are_told(daemon: Daemon, workspace: Path) -> None:
+    agent = agent_of("a", "seq 1 400000; echo the end")
+    view = daemon.run(plan_of(wave_of("w", agent), output_limit="256KB"), workspace)
+    run = assignments(view)["a"]["runs"][0]
+    printed = b"".join(b"%d\n" % number for number in range(1, 400_001)) + b"the end\n"
+    assert run["output_bytes"] == len(printed)
+    assert len(printed) - run["rotated_bytes"] <= 256 * 1024
+    folder = daemon.state / "sessions" / view["session"] / "runs" / "a.1"
+    assert sum(path.stat().st_size for path in folder.glob("output*")) <= 256 * 1024
+    with daemon.client() as client:
+        output = RunOutput(client, view["session"], run["run"])
+        lines = list(output.all_lines())
+        assert lines[0].stream == NOTICE
+        assert "rotated away" in lines[0].text
+        assert b"\n".join(line.data for line in lines[1:]) + b"\n" == printed[run["rotated_bytes"] :]
+        assert tail(client, view["session"], run["run"], 2) == ["400000", "the end"]
+    shown = subprocess.run(
+        [str(Path(sys.executable).with_name("wavectl")), "--socket", str(daemon.socket), "logs", view["session"]],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert shown.stdout.splitlines()[0] == lines[0].text, shown.stderr

@@ -148,13 +148,13 @@ class RawPrinter(Printer):
 
 
 class JsonPrinter(Printer):
-    """One object a line: {agent, run, time, stream, text}."""
+    """One object a line: {agent, run, time, stream, text}; stream: stdout, stderr, or waved (about missing output)."""
 
     def line(self, label: str, run: str, line: Line) -> None:
         """Print it."""
         import json
 
-        stream = "stderr" if line.stream == 2 else "stdout"
+        stream = {0: "waved", 2: "stderr"}.get(line.stream, "stdout")
         item = {"agent": label, "run": run, "time": line.time, "stream": stream, "text": line.text}
         click.echo(json.dumps(item, ensure_ascii=False))
 
@@ -253,6 +253,8 @@ def _drain(label: str, output: RunOutput, printer: Printer) -> bool:
     while True:
         if printer.raw:
             pieces = output.pieces()
+            if said := output.missing():
+                click.echo(said, err=True)
             for _, _, data in pieces:
                 printer.piece(data)
             came = came or bool(pieces)

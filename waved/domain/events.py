@@ -321,6 +321,8 @@ class RunEnded(Event, kind="run.ended"):
     output_bytes: int = 0
     dropped_bytes: int = 0
     """Output that could not be kept (disk full)."""
+    rotated_bytes: int = 0
+    """Output that was kept and removed again: there was more than the plan's `output_limit`."""
     tail: str = ""
     """The last lines of output of a run that did not succeed."""
     leftovers: list[str] = field(default_factory=list)

@@ -297,6 +297,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.ended = event.end_time or event.time
     run.outcome, run.exit_code, run.signal, run.reason = event.outcome, event.exit_code, event.signal, event.reason
     run.output_bytes, run.dropped_bytes, run.leftovers = event.output_bytes, event.dropped_bytes, event.leftovers
+    run.rotated_bytes = event.rotated_bytes
     run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
     if run.purpose == "check":

@@ -54,6 +54,7 @@ class Run:
     reason: str = ""
     output_bytes: int = 0
     dropped_bytes: int = 0
+    rotated_bytes: int = 0
     tail: str = ""
     leftovers: list[str] = field(default_factory=list)
     cpu_seconds: float | None = None

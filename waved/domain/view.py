@@ -145,6 +145,8 @@ def _run(run: Run) -> dict[str, Any]:
         "started": run.started,
         "ended": run.ended,
         "output_bytes": run.output_bytes,
+        "dropped_bytes": run.dropped_bytes,
+        "rotated_bytes": run.rotated_bytes,
         "leftovers": list(run.leftovers),
         "cpu_seconds": run.cpu_seconds,
         "max_rss": run.max_rss,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from waved.plan.quantities import Duration, Glob, Name, Size, VariableName, Word
+from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, VariableName, Word
 
 OnFailure = Literal["retry", "continue", "stop"]
 OnLost = Literal["hold", "retry", "fail"]
@@ -244,6 +244,8 @@ class SessionSettings(Model):
     """Time that processes an agent left behind get to end by themselves."""
     min_free_disk: Size = 100 * 1024 * 1024
     """The checklist fails with less free space than this."""
+    output_limit: OutputLimit = 1024**3
+    """Of a run that prints more than this, the oldest output is removed; it is never blocked. At least "64KB"."""
     on_lost: OnLost = "hold"
     """What follows when nobody can say how an agent ended: hold for a person, retry it, or count it as failed."""
     vars: dict[str, Word] = Field(default_factory=dict)

@@ -110,6 +110,14 @@ Size = Annotated[
 ]
 """A size in bytes."""
 
+OutputLimit = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Field(ge=64 * 1024),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}], "description": 'a size of at least "64KB"'}),
+]
+"""A size in bytes that leaves room for a few segments of output."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A name of letters, digits, dot, dash and underscore, at most 64 characters."""
 

@@ -12,7 +12,17 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from waved.plan import models
-from waved.plan.quantities import NAME_PATTERN, Duration, Glob, Name, Size, VariableName, Word, format_duration
+from waved.plan.quantities import (
+    NAME_PATTERN,
+    Duration,
+    Glob,
+    Name,
+    OutputLimit,
+    Size,
+    VariableName,
+    Word,
+    format_duration,
+)
 from waved.plan.schema import without_sources
 
 _INTRODUCTION = """\
@@ -45,6 +55,7 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
 _NAMED = {
     Duration: "duration",
     Size: "size",
+    OutputLimit: "size",
     Name: "name",
     Glob: "path pattern",
     Word: "text",
@@ -131,8 +142,8 @@ def _default(name: str, field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, float) and "rate" not in name:
         return f'`"{format_duration(value)}"`'
-    if name == "min_free_disk":
-        return f'`"{value // 1024**2}MB"`'
+    if isinstance(value, int) and value >= 1024**2:
+        return f'`"{value // 1024**3}GB"`' if value % 1024**3 == 0 else f'`"{value // 1024**2}MB"`'
     return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`"
 
 

@@ -1,7 +1,7 @@
-"""What a run prints, kept byte for byte: raw bytes in one file, times and streams in a small index beside it.
+"""What a run prints, kept byte for byte: raw bytes in files, times and streams in a small index beside them.
 
-No work is done per line. The index has one record of 24 bytes for each piece that was read: time in ns of waved's
-clock (u64), offset (u64), length (u32), stream (u32: 1 stdout, 2 stderr).
+No work is done per line: the index has one record for each piece that was read. How the files lie, and what happens
+when there is too much: `waved.pool.segments`.
 """
 
 from __future__ import annotations
@@ -10,34 +10,41 @@ import contextlib
 import fcntl
 import mmap
 import os
-import struct
 import time
+from collections import deque
 from pathlib import Path
 
-OUTPUT = "output"
-INDEX = "output.index"
-RECORD = struct.Struct("<QQII")
+from waved.pool.segments import RECORD, Segment, last_bytes, segment
+
 PIPE_SIZE = 256 * 1024
 _PIECE = 1024 * 1024
 STDOUT, STDERR = 1, 2
+SEGMENTS = 8
+"""Parts in which output that reaches its limit is kept; the oldest is dropped for the next."""
 
 
 class Capture:
     """The reading ends of a run's stdout and stderr, and the files they go to.
 
-    Bytes that cannot be written (disk full) are counted in `dropped` and read all the same: a full disk never blocks
-    an agent.
+    An agent is never blocked by where its output goes: bytes that cannot be written (disk full) are read all the same
+    and counted in `dropped`; when there are more than `limit` bytes (index included; None: no limit), the oldest are
+    removed and counted in `rotated`.
     """
 
-    def __init__(self, folder: Path, clock_offset: float) -> None:
+    def __init__(self, folder: Path, clock_offset: float, limit: int | None = None) -> None:
+        self._folder = folder
         self._offset_ns = int(clock_offset * 1e9)
+        self._part = limit // SEGMENTS if limit is not None else None
         # Anonymous memory costs nothing until it is touched; most runs print little.
         self._buffer = mmap.mmap(-1, _PIECE)
         self._view = memoryview(self._buffer)
         self.written = 0
         self.dropped = 0
-        self._output = os.open(folder / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        self._index = os.open(folder / INDEX, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self.rotated = 0
+        self._unindexed = 0
+        """Where the bytes begin that no record covers yet."""
+        self._segments: deque[Segment] = deque()
+        self._open(0)
         out_read, self.stdout = os.pipe2(os.O_CLOEXEC)
         err_read, self.stderr = os.pipe2(os.O_CLOEXEC)
         for fd in (out_read, err_read):
@@ -47,6 +54,21 @@ class Capture:
             fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         # The writing ends pass to the launch, which closes them.
         self.streams = {out_read: STDOUT, err_read: STDERR}
+
+    def _open(self, base: int) -> None:
+        """Begin a segment. Raises OSError, and then nothing has changed."""
+        new = segment(self._folder, base)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        output = os.open(new.output, flags, 0o600)
+        try:
+            index = os.open(new.index_file, flags, 0o600)
+        except OSError:
+            os.close(output)
+            raise
+        self._output, self._index = output, index
+        self._records = 0
+        self._full_at = self._part
+        self._segments.append(new)
 
     def pump(self, fd: int) -> bool:
         """Move what is there from one stream to the files; False when the stream has ended (it is closed then)."""
@@ -80,15 +102,59 @@ class Capture:
 
     def _keep(self, stream: int, count: int) -> None:
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + self._offset_ns
-        start = self.written
+        done = 0
+        while done < count:
+            try:
+                wrote = os.write(self._output, self._view[done : done + min(count - done, self._room())])
+            except OSError:
+                break
+            self.written += wrote
+            done += wrote
+            if not self._room():
+                self._record(now, stream)
+                self._rotate()
+        self.dropped += count - done
+        self._record(now, stream)
+
+    def _room(self) -> int:
+        """Bytes that still go into the present segment, and the record of them."""
+        if self._full_at is None:
+            return _PIECE
+        used = self.written - self._segments[-1].base + (self._records + 1) * RECORD.size
+        return max(0, self._full_at - used)
+
+    def _record(self, now: int, stream: int) -> None:
+        """Say when, and on which stream, what has no record yet was printed. What cannot be said now is said later."""
+        if self.written == self._unindexed:
+            return
+        length = min(self.written - self._unindexed, 0xFFFFFFFF)
+        record = RECORD.pack(now, self._unindexed, length, stream)
         try:
-            done = 0
-            while done < count:
-                done += os.write(self._output, self._view[done:count])
-                self.written = start + done
-            os.write(self._index, RECORD.pack(now, start, count, stream))
+            # At its own place: a record that a full disk tore is written over by the next.
+            if os.pwrite(self._index, record, self._records * RECORD.size) == RECORD.size:
+                self._records += 1
+                self._unindexed += length
         except OSError:
-            self.dropped += count - (self.written - start)
+            return
+
+    def _rotate(self) -> None:
+        """Begin a new segment, and remove the oldest when there are enough. If it cannot be made, this one grows."""
+        assert self._part is not None  # noqa: S101 — without a limit there is always room
+        old = self._output, self._index
+        try:
+            self._open(self.written)
+        except OSError:
+            self._full_at = self.written - self._segments[-1].base + self._records * RECORD.size + self._part
+            return
+        self._unindexed = self.written
+        for fd in old:
+            os.close(fd)
+        while len(self._segments) > SEGMENTS:
+            oldest = self._segments.popleft()
+            self.rotated = self._segments[0].base
+            with contextlib.suppress(OSError):
+                oldest.index_file.unlink()
+                oldest.output.unlink()
 
     def close(self) -> None:
         """Close everything; the files stay."""
@@ -96,11 +162,9 @@ class Capture:
             os.close(fd)
         self.streams.clear()
 
-    def tail(self, folder: Path, limit: int) -> str:
+    def tail(self, limit: int) -> str:
         """The last `limit` bytes of output as text."""
         try:
-            with (folder / OUTPUT).open("rb") as file:
-                file.seek(max(0, self.written - limit))
-                return file.read(limit).decode(errors="replace").strip()
+            return last_bytes(self._folder, limit).decode(errors="replace").strip()
         except OSError:
             return ""

@@ -228,7 +228,7 @@ class Worker:
     def _arm(self) -> None:
         """Do everything that can be done before the start."""
         spec = self.spec
-        self.capture = Capture(self.folder, spec["clock_offset"])
+        self.capture = Capture(self.folder, spec["clock_offset"], spec["output_limit"])
         self.marks.pipes = [os.fstat(fd).st_ino for fd in self.capture.streams]
         self.marks.write(self.lock)
         invocation = prepare(spec, self.folder)
@@ -517,7 +517,8 @@ class Worker:
             "ended": self.ended_at,
             "output_bytes": capture.written if capture else 0,
             "dropped_bytes": capture.dropped if capture else 0,
-            "tail": capture.tail(self.folder, TAIL_BYTES) if capture and failed else "",
+            "rotated_bytes": capture.rotated if capture else 0,
+            "tail": capture.tail(TAIL_BYTES) if capture and failed else "",
             "leftovers": list(self.leftovers.values()),
             "cpu_seconds": round(self.cpu, 6),
             "max_rss": self.rss or None,

@@ -37,6 +37,7 @@ def spec_of(
         "workspace": session.workspace,
         "attempt": starting.attempt,
         "leftover_grace": settings.leftover_grace,
+        "output_limit": settings.output_limit,
         "clock_offset": clock_offset,
         "failure": starting.failure,
     }
