@@ -124,8 +124,14 @@ def test_a_zygote_that_is_killed_is_replaced_and_sessions_go_on(guarded: Daemon,
     wait_for(lambda: zygote_of(guarded) not in (0, before))
     (workspace / "go").touch()
     view = guarded.settled(session)
-    assert assignments(view)["a"]["runs"][0]["exit_code"] == 3
+    runs = [assignments(view)[key]["runs"][0] for key in "ab"]
+    assert [run["exit_code"] for run in runs] == [3, 0]
     assert (workspace / "went-on").exists()
+    home = cgroup.find_home({})
+    if home is not None:
+        workers = [event["data"]["worker"] for event in guarded.events(session) if event["kind"] == "run.started"]
+        guarded.end()
+        wait_for(lambda: not any(cgroup.group_of(home, worker).exists() for worker in workers))
 
 
 def test_a_worker_killed_while_there_is_no_daemon_is_found_lost_and_nothing_of_it_lives(
@@ -187,8 +193,11 @@ def test_in_a_group_even_a_process_without_any_mark_is_found(guarded: Daemon, wo
 def test_many_workers_killed_at_once_are_all_noticed_soon(guarded: Daemon, workspace: Path) -> None:
     agents = [agent_of(f"a{number}", "setsid sleep 600 & sleep 600") for number in range(24)]
     session = guarded.submit(plan_of(wave_of("w", *agents), on_lost="fail"), workspace)
-    wait_for(lambda: guarded.view(session)["agents"]["running"] == len(agents))
-    workers = [event["data"]["worker"] for event in guarded.events(session) if event["kind"] == "run.started"]
+
+    def seen() -> list[int]:
+        return [event["data"]["worker"] for event in guarded.events(session) if event["kind"] == "run.started"]
+
+    workers = wait_for(lambda: len(found := seen()) == len(agents) and found)
     at = time.time()
     for worker in workers:
         kill(worker)

@@ -10,19 +10,19 @@ import contextlib
 import os
 import select
 import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import waved
 from waved import failpoints
 from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
+from waved.pool.messages import WORKER_DIED, Ended, Lost, Message, Spec, Start, Started
+from waved.pool.shot import Shot
+from waved.pool.zygotes import Zygotes
 
 MAX_WARM = 256
 KEPT_WARM = 16
@@ -31,39 +31,6 @@ ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
 GONE_PATIENCE = 5.0
 """Seconds to wait for the zygote to have ended what a dead worker left, before the run is reported lost."""
-WORKER_DIED = "its worker died"
-Spec = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run's program was exec'ed at `at` (waved's clock)."""
-
-    run: str
-    pid: int
-    worker: int
-    at: float
-    argv: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run is over; `record` is its exit record."""
-
-    run: str
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A run's worker is dead and left no exit record. `certain_unstarted`: it had not been released."""
-
-    run: str
-    reason: str
-    certain_unstarted: bool = False
-
-
-Message = Started | Ended | Lost
 
 
 @dataclass(slots=True)
@@ -90,24 +57,12 @@ class _Batch:
     due: float
 
 
-@dataclass(slots=True)
-class Start:
-    """A run to be started: its spec, and the limits that are known only now."""
-
-    run: str
-    spec: Spec
-    timeout: float | None
-    timeout_of: str
-
-
 class Pool:
     """All workers of one daemon. `environment` is what the zygote itself runs in; runs get their own."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._environment = dict(os.environ if environment is None else environment)
         self._epoll = select.epoll()
-        self._zygote: Channel | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._zygotes = Zygotes(self._epoll, dict(os.environ if environment is None else environment))
         self._warm: deque[_Worker] = deque()
         self._workers: dict[str, _Worker] = {}
         self._by_fd: dict[int, _Worker] = {}
@@ -119,11 +74,7 @@ class Pool:
         self._news: list[Message] = []
         self._strays = False
         """A zygote has died: its workers are our children."""
-        self._inherited: dict[int, int] = {}
-        """Zygotes of the version before us (an upgrade), which are our children: pid by pidfd."""
-        self._shot = -1
-        """The descriptor of the next starting shot; -1 until somebody is armed for it."""
-        self._shots = 0
+        self._shot = Shot()
         self.problem = ""
         """What keeps workers from being made; "" when nothing does."""
 
@@ -150,38 +101,11 @@ class Pool:
 
     def start(self) -> None:
         """Start the zygote; it makes itself ready while we go on."""
-        ours, theirs = Channel.pair()
-        root = str(Path(waved.__file__).parents[1])
-        environment = {
-            **self._environment,
-            "PYTHONPATH": os.pathsep.join([root, *filter(None, [self._environment.get("PYTHONPATH")])]),
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "waved.pool.zygote", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-        )
-        theirs.close()
-        ours.sock.setblocking(False)
-        self._zygote = ours
-        self._epoll.register(ours.fileno(), select.EPOLLIN)
+        self._zygotes.start()
 
     def inherit(self, pids: list[int]) -> None:
-        """Collect these children, of the program that was this process before an upgrade, when they end."""
-        for pid in pids:
-            with contextlib.suppress(OSError):
-                fd = os.pidfd_open(pid)
-                self._inherited[fd] = pid
-                self._epoll.register(fd, select.EPOLLIN)
-
-    def _collect_inherited(self, fd: int) -> None:
-        self._epoll.unregister(fd)
-        os.close(fd)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._inherited.pop(fd), 0)
-        self._strays = True  # had it been killed, its workers would be our children now
+        """Collect these zygotes, of the program that was this process before an upgrade, when they end."""
+        self._zygotes.inherit(pids)
 
     def prepare(self, count: int) -> None:
         """Have at least `count` warm workers, 256 at most. Returns at once; they are usable at once."""
@@ -190,27 +114,14 @@ class Pool:
             missing -= MAX_FDS
 
     def _fork(self, count: int) -> bool:
-        if self._zygote is None or self._process is None:
-            return False
-        theirs: list[Channel] = []
-        made: list[_Worker] = []
         try:
-            for _ in range(count):
-                ours, other = Channel.pair()
-                theirs.append(other)
-                ours.sock.setblocking(False)
-                made.append(_Worker(ours, zygote=self._process.pid))
-            self._zygote.send({"fork": count}, tuple(other.fileno() for other in theirs))
+            made = self._zygotes.fork(count)
         except (OSError, ChannelClosedError) as error:
             self.problem = f"no worker can be made: {error}"
-            for worker in made:
-                worker.channel.close()
             return False
-        finally:
-            for other in theirs:
-                other.close()
         self.problem = ""
-        for worker in made:
+        for channel in made:
+            worker = _Worker(channel, zygote=self._zygotes.pid)
             self._watch(worker)
             self._warm.append(worker)
         return True
@@ -240,11 +151,8 @@ class Pool:
             worker.run = run
             self._workers[run] = worker
         worker.spec, worker.armed = spec, False
-        if self._shot < 0:
-            self._shot = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            self._shots += 1
-        worker.shot = self._shots
-        return self._send(worker, {"arm": spec}, (self._shot,))
+        descriptor, worker.shot = self._shot.load()
+        return self._send(worker, {"arm": spec}, (descriptor,))
 
     def release(self, starts: list[Start]) -> None:
         """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
@@ -272,7 +180,7 @@ class Pool:
         """Release them. Several are told their limits first and start on one shot: a single write wakes them all."""
         failpoints.hit("pool.before-release")
         here = [worker for worker in batch if self._workers.get(worker.run) is worker]
-        together = [worker for worker in here if worker.shot == self._shots and self._shot >= 0]
+        together = [worker for worker in here if self._shot.is_next(worker.shot)]
         if len(together) < 2:
             together = []
         for worker in together:
@@ -280,9 +188,7 @@ class Pool:
             self._send(worker, {"limits": worker.limits})
             failpoints.hit("pool.between-releases")
         if together:
-            os.eventfd_write(self._shot, 1)
-            os.close(self._shot)
-            self._shot = -1
+            self._shot.fire()
         for worker in here:
             if not worker.released:
                 worker.released = True
@@ -364,12 +270,12 @@ class Pool:
     def poll(self) -> list[Message]:
         """Everything that workers have said since the last call. Never blocks."""
         for fd, _ in self._epoll.poll(0):
-            if self._zygote is not None and fd == self._zygote.fileno():
+            if self._zygotes.is_line(fd):
                 self._hear_zygote()
             elif fd in self._by_fd:
                 self._hear(self._by_fd[fd])
-            elif fd in self._inherited:
-                self._collect_inherited(fd)
+            elif self._zygotes.collect(fd):
+                self._strays = True  # had it been killed, its workers would be our children now
         if self._strays:
             survivors.reap_orphans()
         now = boot_seconds()
@@ -456,23 +362,19 @@ class Pool:
             self._news.append(Ended(worker.run, left))
         elif not worker.released or _claim(worker):
             self._news.append(Lost(worker.run, "its worker died before the start", certain_unstarted=True))
-        elif self._process is not None and worker.zygote == self._process.pid:
+        elif worker.zygote and worker.zygote == self._zygotes.pid:
             self._dead[worker.run] = (worker.pid, boot_seconds() + GONE_PATIENCE)
         else:
             self._news.append(Lost(worker.run, WORKER_DIED))  # its zygote cannot tell us
 
     def _hear_zygote(self) -> None:
-        assert self._zygote is not None  # noqa: S101 — it was readable
-        try:
-            while True:
-                message, _ = self._zygote.receive()
-                if "failed" in message:
-                    self.problem = f"no process can be made: {message['failed']}"
-                elif "gone" in message:
-                    self._heed_gone(message["gone"]["worker"], message["gone"]["killed"])
-        except BlockingIOError:
-            return
-        except ChannelClosedError:
+        said, alive = self._zygotes.hear()
+        for message in said:
+            if "failed" in message:
+                self.problem = f"no process can be made: {message['failed']}"
+            elif "gone" in message:
+                self._heed_gone(message["gone"]["worker"], message["gone"]["killed"])
+        if not alive:
             self._zygote_died()
 
     def _heed_gone(self, pid: int, killed: list[str]) -> None:
@@ -484,17 +386,11 @@ class Pool:
 
     def _zygote_died(self) -> None:
         """Start another; workers live on without it, as our children now: the daemon is a subreaper too."""
-        if self._zygote is not None:
-            self._epoll.unregister(self._zygote.fileno())
-            self._zygote.close()
-            self._zygote = None
-        if self._process is not None:
-            self._process.wait()
         self._strays = True
         for run in list(self._dead):
             del self._dead[run]
             self._news.append(Lost(run, WORKER_DIED))
-        self.start()
+        self._zygotes.replace()
 
     def close(self) -> None:
         """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last.
@@ -507,14 +403,8 @@ class Pool:
             self._forget(worker)
         self._warm.clear()
         self._workers.clear()
-        if self._zygote is not None:
-            self._zygote.close()
-            self._zygote = None
-        for fd in self._inherited:
-            os.close(fd)
-        if self._shot >= 0:
-            os.close(self._shot)
-            self._shot = -1
+        self._zygotes.close()
+        self._shot.close()
         self._epoll.close()
 
 

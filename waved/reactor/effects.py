@@ -18,7 +18,8 @@ from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
 from waved.pool.linux import boot_seconds
-from waved.pool.pool import Pool, Start
+from waved.pool.messages import Start
+from waved.pool.pool import Pool
 from waved.reactor import forecast
 from waved.reactor.clock import Clock
 from waved.reactor.inbox import Helpers

@@ -23,16 +23,16 @@ from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
-from waved.pool import pool as pool_room
-from waved.pool import survivors
 from waved.pool.linux import boot_seconds
-from waved.reactor import recovery, upgrade
+from waved.pool.pool import Pool
+from waved.reactor import upgrade
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS
 from waved.reactor.params import Params
+from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
 from waved.version import __version__
 
@@ -44,8 +44,7 @@ TELL_PATIENCE = 0.02
 """Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
 the processor from it.
 """
-ADOPT_RETRY = 0.02
-"""Seconds between two tries to reach the worker of an earlier daemon's run."""
+
 
 log = structlog.get_logger("waved")
 
@@ -53,7 +52,7 @@ log = structlog.get_logger("waved")
 class Reactor:
     """All state of a daemon, in its main thread."""
 
-    def __init__(self, locations: Locations, journal: Journal, server: Server, pool: pool_room.Pool) -> None:
+    def __init__(self, locations: Locations, journal: Journal, server: Server, pool: Pool) -> None:
         self.locations = locations
         self.journal = journal
         self.server = server
@@ -64,6 +63,7 @@ class Reactor:
         self.sessions = Sessions(journal)
         self.followers = Followers(journal)
         self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
+        self.runs = Runs(self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect)
         self.started = self.clock.now()
         self.command: list[str] = []
         """How this program is started, for an upgrade."""
@@ -80,9 +80,6 @@ class Reactor:
         self._replies: list[Callable[[], None]] = []
         self._journal_problem = ""
         self._journal_retry = 0.0
-        self._orphans: dict[str, str] = {}
-        """Runs of an earlier daemon whose worker lives and is not connected yet: session by run."""
-        self._orphans_due = 0.0
         self._stopping = ""
         self._stop_reason = ""
         self._done = False
@@ -109,7 +106,7 @@ class Reactor:
         """One turn. A defect in one session's handling must not cost the others: it is logged, and the turn goes on."""
         now = self.clock.now()
         for message in self.pool.poll():
-            self._guarded(self._hear_pool, message)
+            self._guarded(self.runs.hear, message)
         for news in self.inbox.take():
             if callable(news):
                 news()
@@ -118,7 +115,7 @@ class Reactor:
         for asked in self.server.receive():
             self._last_use = now
             self._call(asked)
-        self._try_adopt()
+        self.runs.adopt()
         self.effects.look_at_workers()
         for session in list(self.sessions.live.values()):
             due = next_deadline(session)
@@ -134,7 +131,7 @@ class Reactor:
         """Milliseconds until something is due; None: nothing is (invariant 10: at rest no wake-ups)."""
         now = self.clock.now()
         times = [due for session in self.sessions.live.values() if (due := next_deadline(session)) is not None]
-        times += [due for due in (self.followers.next_deadline(),) if due is not None]
+        times += [due for due in (self.followers.next_deadline(), self.runs.next_deadline()) if due is not None]
         offset = now - boot_seconds()
         times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
         if self._journal_problem:
@@ -143,8 +140,6 @@ class Reactor:
             times.append(self._commit_due)
         if self._untold:
             times.append(self._tell_due)
-        if self._orphans:
-            times.append(self._orphans_due)
         if self.idle_exit is not None and not self.sessions.live:
             times.append(self._last_use + self.idle_exit)
         if not times:
@@ -291,78 +286,14 @@ class Reactor:
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 
-    # --- workers ------------------------------------------------------------------------------------------------
-
-    def _hear_pool(self, message: pool_room.Message) -> None:
-        session_id = message.run.partition("/")[0]
-        match message:
-            case pool_room.Started():
-                self._fact(
-                    ev.RunStarted(session_id, message.run, message.pid, message.at, message.worker, message.argv)
-                )
-            case pool_room.Ended():
-                self._fact(recovery.ended_event(session_id, message.run, message.record))
-            case pool_room.Lost(certain_unstarted=True):
-                self._fact(ev.RunEnded(session_id, message.run, "withdrawn", reason=message.reason))
-            case pool_room.Lost():
-                self._lose(ev.RunEnded(session_id, message.run, "lost", reason=message.reason))
-
-    def _lose(self, lost: ev.RunEnded) -> None:
-        """A run's worker is dead: before that is said, whatever is left of the run is ended (invariant 3)."""
-
-        def job() -> None:
-            lost.leftovers, left = survivors.end(lost.run, self.effects.folder_of(lost.run))
-            if left:
-                lost.reason += f"; still alive: {', '.join(left)}"
-            self.inbox.put(lost)
-
-        def failed(error: BaseException) -> None:
-            self._defect("survivors", error)
-            self._fact(lost)
-
-        self.helpers.run(job, failed)
-
     def _recover(self) -> None:
-        """Fold the journal, and find out what became of the runs that were under way."""
+        """Fold the journal, find out what became of the runs that were under way, and go on."""
         self.sessions.recover()
-        for session in list(self.sessions.live.values()):
-            for run in list(session.active.values()):
-                ended = recovery.end_of(session.id, run, self.effects.folder_of(run.id))
-                if ended is None:
-                    self._orphans[run.id] = session.id
-                else:
-                    self._found_ended(ended)
-        self._try_adopt()
+        self.runs.recover()
         for session in list(self.sessions.live.values()):
             self.effects.redo(session)
             self._guarded(self._follow, session)
         self._commit()
-
-    def _try_adopt(self) -> None:
-        """Connect to workers of an earlier daemon; those that end before we reach them leave an exit record."""
-        now = self.clock.now()
-        if not self._orphans or now < self._orphans_due:
-            return
-        self._orphans_due = now + ADOPT_RETRY
-        for run_id, session_id in list(self._orphans.items()):
-            folder = self.effects.folder_of(run_id)
-            if self.pool.adopt(run_id, folder):
-                del self._orphans[run_id]
-                run = self.sessions.live[session_id].runs[run_id]
-                if run.state == "stopping":
-                    self.effects.perform([ev.RunStopping(session_id, run_id, run.stop_reason)])
-                continue
-            run = self.sessions.live[session_id].runs[run_id]
-            ended = recovery.end_of(session_id, run, folder)
-            if ended is not None:
-                del self._orphans[run_id]
-                self._found_ended(ended)
-
-    def _found_ended(self, ended: ev.RunEnded) -> None:
-        if ended.outcome == "lost":
-            self._lose(ended)
-        else:
-            self._fact(ended)
 
     # --- clients ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""After a restart: what became of the runs that were under way (invariants 2, 6).
+"""After a restart: how a run ended whose worker is gone (invariants 2, 6).
 
 For each run without an end in the journal: its worker lives (it holds the lock of the run's folder) → connect to it;
 its exit record is there → that is its end; neither → nobody can say, unless its folder was never made: then it was
@@ -7,49 +7,67 @@ never started, for certain, and making the folder now keeps anybody from startin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from waved.domain import events as ev
 from waved.domain.state import Run
 from waved.pool import record
 
+_FIELDS = (
+    "exit_code",
+    "signal",
+    "reason",
+    "output_bytes",
+    "dropped_bytes",
+    "rotated_bytes",
+    "tail",
+    "leftovers",
+    "cpu_seconds",
+    "max_rss",
+)
 
-def end_of(session: str, run: Run, folder: Path) -> ev.RunEnded | None:
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How a run ended: its exit record, or `lost` or `withdrawn` with a reason."""
+
+    outcome: str
+    reason: str = ""
+    record: dict[str, Any] | None = None
+
+
+def find(run: Run, folder: Path) -> Finding | None:
     """How a run ended whose worker is gone; None while a worker lives."""
     if record.is_locked(folder):
         return None
     left = record.read_exit(folder)
-    if left is not None:
-        return ended_event(session, run.id, left)
+    if left is not None and left["run"] == run.id:
+        return Finding(left["outcome"], record=left)
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except FileExistsError:
         if record.is_locked(folder):
             return None
-        return ev.RunEnded(session, run.id, "lost", reason="its worker died with waved and left no exit record")
+        return Finding("lost", "its worker died with waved and left no exit record")
     except OSError as error:
-        return ev.RunEnded(session, run.id, "lost", reason=f"its folder cannot be read: {error.strerror}")
-    return ev.RunEnded(session, run.id, "withdrawn", reason="waved ended before the start")
+        return Finding("lost", f"its folder cannot be read: {error.strerror}")
+    return Finding("withdrawn", "waved ended before the start")
 
 
-def ended_event(session: str, run: str, left: dict[str, object]) -> ev.RunEnded:
-    """The event of an exit record."""
-    known = {
-        name: left[name]
-        for name in (
-            "exit_code",
-            "signal",
-            "reason",
-            "output_bytes",
-            "dropped_bytes",
-            "tail",
-            "leftovers",
-            "cpu_seconds",
-            "max_rss",
-        )
-        if name in left
-    }
+def started_event(session: str, run: str, left: dict[str, Any]) -> ev.RunStarted | None:
+    """When the run of an exit record began; None when it never did."""
+    started = left.get("started")
+    if not isinstance(started, (int, float)) or not left.get("pid"):
+        return None
+    return ev.RunStarted(session, run, int(left["pid"]), float(started))
+
+
+def ended_event(session: str, run: str, left: dict[str, Any]) -> ev.RunEnded:
+    """The end of a run as its exit record tells it."""
+    known = {name: left[name] for name in _FIELDS if name in left}
     ended = left.get("ended")
     end_time = float(ended) if isinstance(ended, (int, float)) else 0.0
-    return ev.RunEnded(session, run, str(left["outcome"]), end_time=end_time, **known)  # type: ignore[arg-type]
+    return ev.RunEnded(session, run, str(left["outcome"]), end_time=end_time, **known)

@@ -1,0 +1,51 @@
+"""What the pool is asked for, and what it reports to the reactor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Spec = dict[str, Any]
+"""All a worker needs to arm a run; made by `waved.reactor.specs`."""
+WORKER_DIED = "its worker died"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run's program was exec'ed at `at` (waved's clock)."""
+
+    run: str
+    pid: int
+    worker: int
+    at: float
+    argv: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run is over; `record` is its exit record."""
+
+    run: str
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A run's worker is dead and left no exit record. `certain_unstarted`: it had not been released."""
+
+    run: str
+    reason: str
+    certain_unstarted: bool = False
+
+
+Message = Started | Ended | Lost
+
+
+@dataclass(slots=True)
+class Start:
+    """A run to be started: its spec, and the limits that are known only now."""
+
+    run: str
+    spec: Spec
+    timeout: float | None
+    timeout_of: str
