@@ -105,6 +105,13 @@ def enter(home: Path) -> Path | None:
     return None
 
 
+def leave(home: Path, group: Path) -> None:
+    """Step out of a group of our own and remove it; for when nobody will do that for us."""
+    with contextlib.suppress(OSError):
+        (home / "cgroup.procs").write_text("0")
+        group.rmdir()
+
+
 def members(group: Path) -> list[int]:
     """Pids in a group and the groups below it; none when it is gone."""
     found: list[int] = []

@@ -55,13 +55,18 @@ def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
     group = cgroup.enter(home) if home is not None else None
     own = os.getpid()
     boot, start, zygote = boot_id(), tree.start_of(own), os.getppid()
-    with contextlib.suppress(ChannelClosedError):
+    try:
         for number in range(RUNS_EACH):
             marks = Marks(boot, own, start, zygote, zygote_start, group=str(group or ""))
             worker = Worker(channel, marks, last=number == RUNS_EACH - 1)
             worker.serve()
             if not worker.free:
                 return
+    except ChannelClosedError:
+        return
+    finally:
+        if home is not None and group is not None and os.getppid() != zygote:
+            cgroup.leave(home, group)  # our zygote, which would remove it, is dead
 
 
 class TakenError(Exception):

@@ -40,6 +40,8 @@ def main() -> None:
     if home is not None:
         cgroup.sweep(home)
     Zygote(channel, home).serve()
+    if home is not None:
+        cgroup.sweep(home)  # workers of a zygote that was killed left theirs behind
 
 
 def _preload() -> None:
