@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
 from waved import handover, selfcheck
 from waved.config import Locations, locate, make_private
-from waved.errors import ConflictError, NotAllowedError, WavedError
+from waved.errors import ConflictError, NotAllowedError, ResourceError, WavedError
 from waved.pool import tree
 from waved.pool.linux import become_subreaper, set_process_name
 from waved.pool.pool import Pool
@@ -123,7 +123,12 @@ def serve(
     # The zygote imports what workers need while we import what the reactor needs.
     pool = Pool()
     pool.inherit(tree.children(os.getpid()))
-    pool.start()
+    try:
+        pool.start()
+    except OSError as error:
+        raise ResourceError(
+            f"no process can be started: {error.strerror}", "free some, and start waved again"
+        ) from None
     limit = _raise_descriptor_limit()
     _set_up_log(options.log_file)
     from waved.ipc.server import Server
@@ -197,8 +202,9 @@ def _lock(path: Path, inheritance: handover.Inheritance) -> int:
         raise ConflictError(
             f"another waved (pid {holder or 'unknown'}) holds {path}", "`wavectl daemon status` shows it"
         ) from None
-    os.ftruncate(fd, 0)
-    os.write(fd, f"{os.getpid()}\n".encode())
+    with contextlib.suppress(OSError):  # on a full disk the lock itself holds all the same
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
     return fd
 
 
@@ -211,6 +217,24 @@ def _raise_descriptor_limit() -> tuple[int, int]:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return soft, hard
+
+
+class Unfailing:
+    """A stream to log to: what cannot be written (full disk, a reader that has gone) is left out, and nobody fails."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if possible."""
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if possible."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _set_up_log(log_file: Path | None) -> None:
@@ -234,7 +258,7 @@ def _set_up_log(log_file: Path | None) -> None:
             structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, Unfailing(stream))),
         cache_logger_on_first_use=True,
     )
 

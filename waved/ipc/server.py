@@ -12,11 +12,18 @@ from typing import Any
 import zmq
 
 from waved import failpoints
+from waved.descriptors import descriptors_left, spare_descriptors
 from waved.errors import BadRequestError, NotAllowedError, ProtocolError, WavedError
 from waved.ipc import wire
 
 _QUEUE = 1_000
 """Replies that may wait for one slow client; more are dropped, and it asks again."""
+_ACCEPT_AGAIN = 0.05
+"""Seconds between two looks whether clients can be let in again."""
+_COMING_AND_GOING = (
+    zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+)  # fmt: skip
 _BACKLOG = 1_000
 """Clients that may wait while the daemon is busy or being replaced."""
 
@@ -48,9 +55,41 @@ class Server:
         # Above this libzmq cuts the connection; between MAX_FRAME and this the client gets an error reply.
         self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_FRAME)
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        # ZeroMQ closes the descriptor it is given; ours can be handed to the daemon after us.
+        self.monitor = self._socket.get_monitor_socket(_COMING_AND_GOING)
+        """Readable when a client came or went: `mind_descriptors` is due."""
+        self.problem = ""
+        """Why new clients have to wait; "" when they do not."""
+        self._listens = False
+        self._accept()
+
+    def _accept(self) -> None:
+        # ZeroMQ closes the descriptor it is given; ours stays, and can be handed to the daemon after us.
         self._socket.setsockopt(zmq.USE_FD, os.dup(self.listener.fileno()))
-        self._socket.bind(f"ipc://{path}")
+        self._socket.bind(f"ipc://{self._path}")
+        self._listens = True
+
+    def mind_descriptors(self) -> None:
+        """Drop all connections when descriptors are short: libzmq aborts when it gets none. Clients reconnect, and wait
+        in the socket's queue until there are enough.
+        """
+        came_or_went = False
+        while self.monitor.poll(0):
+            self.monitor.recv_multipart(zmq.NOBLOCK)
+            came_or_went = True
+        if self._listens and not came_or_went:
+            return
+        enough = descriptors_left() > spare_descriptors()
+        if self._listens and not enough:
+            self._socket.unbind(f"ipc://{self._path}")
+            self._listens = False
+            self.problem = "too many connections: all were dropped, and clients wait (raise LimitNOFILE)"
+        elif enough and not self._listens:
+            self._accept()
+            self.problem = ""
+
+    def patience(self) -> float | None:
+        """Seconds until `mind_descriptors` is due even if nobody comes or goes; None: it is not."""
+        return None if self._listens else _ACCEPT_AGAIN
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -98,6 +137,8 @@ class Server:
 
     def disconnect(self) -> None:
         """Send what is queued (half a second at most) and let go of clients; new ones wait in the listener's queue."""
+        self._socket.disable_monitor()
+        self.monitor.close(0)
         self._socket.close()
         self._context.term()
 

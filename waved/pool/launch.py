@@ -4,6 +4,7 @@ one posix_spawn: no copy of our memory, and its return says that the exec has su
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -15,6 +16,16 @@ _ALL_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 class NotStartedError(Exception):
     """The program cannot be started; the text says why, for a person."""
+
+
+class ShortageError(NotStartedError):
+    """The machine has no process, memory, descriptor or disk space for it now: it may well be started later."""
+
+
+SHORTAGES = frozenset(
+    {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS}
+)
+"""Error numbers that say nothing about the program, only about the moment."""
 
 
 @dataclass(slots=True)
@@ -38,6 +49,8 @@ class Launch:
                 self.path, self.argv, self.env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=_ALL_SIGNALS
             )
         except OSError as error:
+            if error.errno in SHORTAGES:
+                raise ShortageError(f"{self.argv[0]}: {error.strerror}") from None
             reason = "not a program, and no #! line says which runs it" if error.errno == 8 else error.strerror
             raise NotStartedError(f"{self.argv[0]}: {reason}") from None
         except ValueError as error:  # an argument or variable with a NUL byte

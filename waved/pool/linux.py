@@ -21,6 +21,17 @@ def set_process_name(name: str) -> None:
         file.write(name.encode()[:15])
 
 
+OOM_SCORE = 300
+"""Added to the score of workers and agents, of 1000: enough that the daemon is not the one that is killed."""
+
+
+def offer_to_oom_killer() -> None:
+    """When memory runs out, agents are to be killed before the daemon that tells of it (proc(5), oom_score_adj)."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/oom_score_adj", "r+b", 0) as file:  # noqa: PTH123
+        if int(file.read()) < OOM_SCORE:
+            file.write(b"%d" % OOM_SCORE)
+
+
 def boot_seconds() -> float:
     """Seconds since boot, suspended time included: the same for every process, never set back."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from waved import failpoints
+from waved.descriptors import descriptors_left, spare_descriptors
 from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
@@ -27,6 +28,8 @@ from waved.pool.zygotes import Zygotes
 MAX_WARM = 256
 KEPT_WARM = 16
 """Workers kept for further runs when theirs is over."""
+SHORTAGE_PAUSE = 0.5
+"""Seconds without asking for workers after none could be made."""
 ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
 GONE_PATIENCE = 5.0
@@ -75,6 +78,8 @@ class Pool:
         self._strays = False
         """A zygote has died: its workers are our children."""
         self._shot = Shot()
+        self._again = 0.0
+        """No worker is asked for before this; seconds since boot."""
         self.problem = ""
         """What keeps workers from being made; "" when nothing does."""
 
@@ -114,17 +119,26 @@ class Pool:
             missing -= MAX_FDS
 
     def _fork(self, count: int) -> bool:
+        if boot_seconds() < self._again:
+            return False
+        if descriptors_left() - count <= spare_descriptors():
+            self._fall_short("no worker can be made: descriptors are short (raise LimitNOFILE)")
+            return False
         try:
             made = self._zygotes.fork(count)
         except (OSError, ChannelClosedError) as error:
-            self.problem = f"no worker can be made: {error}"
+            self._fall_short(f"no worker can be made: {error}")
             return False
-        self.problem = ""
         for channel in made:
             worker = _Worker(channel, zygote=self._zygotes.pid)
             self._watch(worker)
             self._warm.append(worker)
         return True
+
+    def _fall_short(self, problem: str) -> None:
+        """No worker can be had now: say so, and leave the machine alone for a moment."""
+        self.problem = problem
+        self._again = boot_seconds() + SHORTAGE_PAUSE
 
     def _watch(self, worker: _Worker) -> None:
         self._by_fd[worker.channel.fileno()] = worker
@@ -151,7 +165,11 @@ class Pool:
             worker.run = run
             self._workers[run] = worker
         worker.spec, worker.armed = spec, False
-        descriptor, worker.shot = self._shot.load()
+        try:
+            descriptor, worker.shot = self._shot.load()
+        except OSError as error:
+            self._fall_short(f"no run can be started: {error.strerror}")
+            return False
         return self._send(worker, {"arm": spec}, (descriptor,))
 
     def release(self, starts: list[Start]) -> None:
@@ -314,6 +332,7 @@ class Pool:
     def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:
         if "armed" in message:
             worker.armed, worker.pid = True, message["worker"]
+            self.problem = ""  # this one could be made
         elif "started" in message:
             self._heed_started(worker, message["started"])
         elif "hello" in message:
@@ -371,7 +390,7 @@ class Pool:
         said, alive = self._zygotes.hear()
         for message in said:
             if "failed" in message:
-                self.problem = f"no process can be made: {message['failed']}"
+                self._fall_short(f"no process can be made: {message['failed']}")
             elif "gone" in message:
                 self._heed_gone(message["gone"]["worker"], message["gone"]["killed"])
         if not alive:
@@ -390,7 +409,11 @@ class Pool:
         for run in list(self._dead):
             del self._dead[run]
             self._news.append(Lost(run, WORKER_DIED))
-        self._zygotes.replace()
+        self._zygotes.bury()
+        try:
+            self._zygotes.start()
+        except OSError as error:
+            self._fall_short(f"no process can be made: {error.strerror}")
 
     def close(self) -> None:
         """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last.
@@ -416,6 +439,8 @@ def _claim(worker: _Worker) -> bool:
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
-    except OSError:
+    except FileExistsError:
         return False
+    except OSError:
+        return not folder.exists()  # nobody else would make it now: its worker is dead
     return True

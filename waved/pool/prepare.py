@@ -16,7 +16,7 @@ from waved.agents.registry import find_program
 from waved.errors import WavedError
 from waved.plan import prompts
 from waved.pool import record
-from waved.pool.launch import NotStartedError, resolve
+from waved.pool.launch import SHORTAGES, NotStartedError, ShortageError, resolve
 
 
 def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
@@ -26,6 +26,8 @@ def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
     except WavedError as error:
         raise NotStartedError(f"{error.message}. {error.hint}" if error.hint else error.message) from None
     except OSError as error:
+        if error.errno in SHORTAGES:
+            raise ShortageError(f"cannot write the run's files in {folder}: {error.strerror}") from None
         raise NotStartedError(f"cannot write the run's files in {folder}: {error.strerror}") from None
 
 

@@ -19,14 +19,41 @@ PROMPT = "prompt.md"
 CONTEXT = "context.json"
 
 
-def write_exit(folder: Path, record: dict[str, Any]) -> None:
-    """Write the exit record durably; raises OSError (disk full). A torn record is recognised by its checksum."""
-    line = seal(json.dumps(record, ensure_ascii=True).encode())
-    fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+EXIT_ROOM = 8192
+"""Bytes set aside for an exit record."""
+_SHORT_TAIL = 500
+
+
+def make_room_for_exit(folder: Path) -> None:
+    """Set disk space aside for the exit record, so that a full disk does not take the truth about a run's end. Raises
+    OSError. What is there until it is written is no record (`read_exit`).
+    """
+    fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        view = memoryview(line)
-        while view:
-            view = view[os.write(fd, view) :]
+        os.posix_fallocate(fd, 0, EXIT_ROOM)
+    finally:
+        os.close(fd)
+
+
+def write_exit(folder: Path, record: dict[str, Any]) -> None:
+    """Write the exit record durably; raises OSError. A torn record is recognised by its checksum.
+
+    Of a long one that a full disk does not take, the tail of output is cut: all else fits into the room set aside.
+    """
+    try:
+        _write_exit(folder, seal(json.dumps(record, ensure_ascii=True).encode()))
+    except OSError:
+        short = {**record, "tail": str(record.get("tail", ""))[-_SHORT_TAIL:]}
+        _write_exit(folder, seal(json.dumps(short, ensure_ascii=True).encode()))
+
+
+def _write_exit(folder: Path, line: bytes) -> None:
+    fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        written = 0
+        while written < len(line):
+            written += os.pwrite(fd, line[written:], written)
+        os.ftruncate(fd, len(line))
         failpoints.hit("worker.in-exit-record")
         os.fsync(fd)
     finally:
@@ -59,10 +86,13 @@ def write_spec(folder: Path, spec: dict[str, Any], argv: list[str]) -> None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living worker holds the run's lock. A lock cannot be confused with another process's, as a pid can."""
+    """Whether a living worker holds the run's lock. A lock cannot be confused with another process's, as a pid can.
+
+    Raises OSError when it cannot be seen (no descriptors): that is not the same as no.
+    """
     try:
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

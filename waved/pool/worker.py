@@ -27,8 +27,8 @@ from waved import failpoints
 from waved.pool import cgroup, record, tree
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
-from waved.pool.launch import Launch, NotStartedError, resolve
-from waved.pool.linux import become_subreaper, boot_seconds, set_process_name
+from waved.pool.launch import SHORTAGES, Launch, NotStartedError, ShortageError, resolve
+from waved.pool.linux import become_subreaper, boot_seconds, offer_to_oom_killer, set_process_name
 from waved.pool.prepare import prepare, rehearse
 from waved.pool.survivors import Marks, boot_id
 
@@ -50,6 +50,7 @@ def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
     ignores. `home`: where it makes a control group of its own; `zygote_start`: see `Marks`.
     """
     set_process_name("waved-worker")
+    offer_to_oom_killer()
     os.setsid()
     become_subreaper()
     group = cgroup.enter(home) if home is not None else None
@@ -158,10 +159,16 @@ class Worker:
             with contextlib.suppress(ChannelClosedError):
                 self.channel.send({"ended": self._record()})
             return
+        except ShortageError as error:
+            self._give_back(str(error))
+            return
         except NotStartedError as error:
             self._finish_unstarted("not-started", str(error))
             return
         except OSError as error:
+            if error.errno in SHORTAGES:
+                self._give_back(f"cannot make the run's files: {error.strerror}")
+                return
             self._finish_unstarted("not-started", f"cannot make the run's files: {error}")
             return
         self._loop()
@@ -233,6 +240,7 @@ class Worker:
     def _arm(self) -> None:
         """Do everything that can be done before the start."""
         spec = self.spec
+        record.make_room_for_exit(self.folder)
         self.capture = Capture(self.folder, spec["clock_offset"], spec["output_limit"])
         self.marks.pipes = [os.fstat(fd).st_ino for fd in self.capture.streams]
         self.marks.write(self.lock)
@@ -453,6 +461,13 @@ class Worker:
         """Seconds on waved's clock."""
         offset: float = self.spec["clock_offset"]
         return boot_seconds() + offset
+
+    def _give_back(self, reason: str) -> None:
+        """The machine is short of something, and nothing was exec'ed: no trace is left, so the run is tried again."""
+        self._withdraw()
+        self.ending, self.ended_at = ("withdrawn", reason), self._clock()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._tell({"ended": self._record()})
 
     def _finish_unstarted(self, outcome: str, reason: str) -> None:
         self.ending = (outcome, reason)

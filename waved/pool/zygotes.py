@@ -32,26 +32,35 @@ class Zygotes:
         return self._process.pid if self._channel is not None and self._process is not None else 0
 
     def start(self) -> None:
-        """Start the zygote; it makes itself ready while we go on."""
+        """Start the zygote; it makes itself ready while we go on. Raises OSError."""
         ours, theirs = Channel.pair()
+        try:
+            self._process = self._begin(theirs)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.sock.setblocking(False)
+        self._channel = ours
+        self._epoll.register(ours.fileno(), select.EPOLLIN)
+
+    def _begin(self, theirs: Channel) -> subprocess.Popen[bytes]:
         root = str(Path(waved.__file__).parents[1])
         path = os.pathsep.join([root, *filter(None, [self._environment.get("PYTHONPATH")])])
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "waved.pool.zygote", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**self._environment, "PYTHONPATH": path},
             cwd="/",
         )
-        theirs.close()
-        ours.sock.setblocking(False)
-        self._channel = ours
-        self._epoll.register(ours.fileno(), select.EPOLLIN)
 
     def fork(self, count: int) -> list[Channel]:
         """Connections to `count` new workers, usable at once. Raises OSError or ChannelClosedError."""
         if self._channel is None:
-            raise ChannelClosedError("there is no zygote")
+            self.start()
+        assert self._channel is not None  # noqa: S101 — started
         ours: list[Channel] = []
         theirs: list[Channel] = []
         try:
@@ -86,12 +95,11 @@ class Zygotes:
             return found, False
         return found, False
 
-    def replace(self) -> None:
-        """The zygote is dead: start another."""
+    def bury(self) -> None:
+        """The zygote is dead: `start` another, or the next `fork` does."""
         self._hang_up()
         if self._process is not None:
             self._process.wait()
-        self.start()
 
     def inherit(self, pids: list[int]) -> None:
         """Collect these children, of the program that was this process before an upgrade, when they end."""

@@ -6,9 +6,11 @@ machine is not booted anew. An administrator setting the system time moves neith
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
+from waved.errors import ResourceError
 from waved.journal.store import Journal
 from waved.pool.linux import boot_seconds
 
@@ -25,7 +27,9 @@ class Clock:
             self.offset = float(known.partition(" ")[2])
         else:
             self.offset = time.time() - boot_seconds()
-            journal.set_meta("clock", f"{boot} {self.offset!r}")
+            # On a full disk the next daemon takes the system's time anew: times may differ by what that was set by.
+            with contextlib.suppress(ResourceError):
+                journal.set_meta("clock", f"{boot} {self.offset!r}")
 
     def now(self) -> float:
         """Unix seconds."""

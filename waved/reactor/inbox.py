@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 from waved.domain.events import Event
 
@@ -75,6 +76,10 @@ class Helpers:
     def __init__(self, inbox: Inbox, threads: int = 4) -> None:
         self.inbox = inbox
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="waved-helper")
+        # All are started now: later there may be no process to be had, and a job would wait for ever.
+        together = Barrier(threads)
+        for _ in range(threads):
+            self._executor.submit(together.wait)
 
     def run(self, job: Callable[[], None], on_defect: Callable[[BaseException], None]) -> None:
         """Run `job` on a helper thread; a defect in it is reported in the reactor's thread instead of vanishing."""

@@ -7,6 +7,7 @@ to the reactor, which journals them before the reply is sent.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     plan = plan_from_json(given)
     if not os.path.isabs(workspace):  # noqa: PTH117 — a text from outside, not yet a path
         raise BadRequestError(f"session.submit: `workspace` must be an absolute path, not {workspace!r}")
-    reactor.require_journal()
+    reactor.require_room()
     if len(reactor.sessions.live) >= MAX_SESSIONS:
         raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
     session_id = reactor.sessions.new_id(plan.session.name)
@@ -103,6 +104,8 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
         failpoints.hit("submit.after-environment")
         reactor.sessions.keep_private(folder / "plan.toml", source)
     except OSError as error:
+        reactor.sessions.forget(session_id)
+        shutil.rmtree(folder, ignore_errors=True)
         raise ResourceError(f"cannot write {folder}: {error.strerror}", "free some space, or mend its rights") from None
     after = reactor.journal.last_seq
     submitted = ev.SessionSubmitted(
@@ -165,6 +168,7 @@ def session_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     agent = params.text("agent", "")
     reason = params.text("reason", "")
     params.finish()
+    reactor.require_journal()
     session = reactor.sessions.get(wanted)
     reactor.record(requests.stop(session, agent, reason, "a client"))
     return {}
@@ -176,7 +180,7 @@ def session_retry(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     agents = params.texts("agents")
     params.finish()
     session = reactor.sessions.get(wanted)
-    reactor.require_journal()
+    reactor.require_room()
     found = requests.retry(session, agents, "a client")
     reactor.reopen(session)
     reactor.record(found)
@@ -189,6 +193,7 @@ def session_resume(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     """Let a held session go on."""
     wanted = params.text("session", "")
     params.finish()
+    reactor.require_journal()
     reactor.record(requests.resume(reactor.sessions.get(wanted), "a client"))
     return {}
 
@@ -229,6 +234,8 @@ def logs_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     return None
 
 
+READING = frozenset({"daemon.status", "session.list", "session.status"})
+"""Methods that are answered even while the journal cannot be written."""
 METHODS: dict[str, Method] = {
     "daemon.status": daemon_status,
     "daemon.stop": daemon_stop,

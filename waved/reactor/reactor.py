@@ -30,7 +30,7 @@ from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
-from waved.reactor.methods import METHODS
+from waved.reactor.methods import METHODS, READING
 from waved.reactor.params import Params
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
@@ -77,7 +77,8 @@ class Reactor:
         self._untold: list[ev.Event] = []
         """Journalled events that followers and the log have not been told yet."""
         self._tell_due = 0.0
-        self._replies: list[Callable[[], None]] = []
+        self._replies: list[tuple[Asked, dict[str, Any]]] = []
+        """Answers that wait until what they tell of is in the journal."""
         self._journal_problem = ""
         self._journal_retry = 0.0
         self._stopping = ""
@@ -92,10 +93,12 @@ class Reactor:
         poller = zmq.Poller()
         poller.register(signals.fileno(), zmq.POLLIN)
         poller.register(self.server.socket, zmq.POLLIN)
+        poller.register(self.server.monitor, zmq.POLLIN)
         poller.register(self.inbox.fileno(), zmq.POLLIN)
         poller.register(self.pool.fileno(), zmq.POLLIN)
         self._recover()
         on_ready()
+        self.journal.reserve.refill()
         while not self._done:
             poller.poll(self._patience())
             signals.clear()
@@ -112,6 +115,7 @@ class Reactor:
                 news()
             else:
                 self._guarded(self._fact, news)
+        self.server.mind_descriptors()
         for asked in self.server.receive():
             self._last_use = now
             self._call(asked)
@@ -136,6 +140,8 @@ class Reactor:
         times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
         if self._journal_problem:
             times.append(self._journal_retry)
+        if (seconds := self.server.patience()) is not None:
+            times.append(now + seconds)
         if self._batch and not self._journal_problem:
             times.append(self._commit_due)
         if self._untold:
@@ -245,6 +251,7 @@ class Reactor:
             except ResourceError as error:
                 if not self._journal_problem:
                     log.critical("journal", problem=error.message)
+                self._refuse_waiting(error)
                 self._journal_problem = error.message
                 self._journal_retry = now + JOURNAL_RETRY
             else:
@@ -266,8 +273,8 @@ class Reactor:
                 self._log(event)
         if not self._batch:
             replies, self._replies = self._replies, []
-            for reply in replies:
-                reply()
+            for asked, result in replies:
+                self.server.answer(asked, result)
 
     def _log(self, event: ev.Event) -> None:
         data = event.data()
@@ -275,14 +282,34 @@ class Reactor:
             data.pop(large, None)
         log.info(event.kind, seq=event.seq, session=event.session, time=round(event.time, 6), **data)
 
+    def _refuse_waiting(self, error: ResourceError) -> None:
+        """The journal has just not taken what these have asked for; it waits, and will be done."""
+        hint = "it is carried out as soon as the journal can be written: do not ask again"
+        for asked, result in self._replies:
+            if asked.request.method in READING:
+                self.server.answer(asked, result)
+            else:
+                refusal = ResourceError(f"not done yet: {error.message}", hint)
+                self.server.refuse(asked.route, asked.request.id, refusal)
+        self._replies = []
+
     def require_journal(self) -> None:
-        """Raises ResourceError while the journal cannot be written: nothing new is taken that cannot be recorded."""
+        """Raises ResourceError while the journal cannot be written: nothing is taken that cannot be recorded."""
         if self._journal_problem:
             raise ResourceError(self._journal_problem, "free some disk space; waved goes on by itself then")
 
+    def require_room(self) -> None:
+        """Raises ResourceError while there is no room to record new work to its end."""
+        self.require_journal()
+        self.journal.reserve.refill()
+        if self.journal.reserve.problem:
+            raise ResourceError(self.journal.reserve.problem, "free some disk space; waved goes on by itself then")
+
     def problems(self) -> list[str]:
         """What is wrong with the daemon or its surroundings, for people."""
-        found = [self._journal_problem, *self.journal.problems(), self.pool.problem]
+        if self.journal.reserve.problem:
+            self.journal.reserve.refill()
+        found = [self._journal_problem, *self.journal.problems(), self.server.problem, self.pool.problem]
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 
@@ -313,8 +340,11 @@ class Reactor:
             self._defect(request.method, error)
             self.server.refuse(asked.route, request.id, InternalError(f"{type(error).__name__}: {error}"))
         else:
-            if result is not None:
-                self._replies.append(lambda: self.server.answer(asked, result))
+            if result is not None and self._journal_problem and request.method in READING:
+                # What is known is shown, though it cannot be written down: nobody is left in the dark.
+                self.server.answer(asked, result)
+            elif result is not None:
+                self._replies.append((asked, result))
 
     def answer_later(self, asked: Asked, job: Callable[[], dict[str, Any]]) -> None:
         """Run `job` on a helper thread and answer with what it returns."""
@@ -366,7 +396,7 @@ class Reactor:
             self.server.refuse(asked.route, asked.request.id, error)
             return
         result = {"from": __version__, "to": version, "pid": os.getpid(), "started": self.started}
-        self._replies.append(lambda: self.server.answer(asked, result))
+        self._replies.append((asked, result))
         self.shut_down("upgrade", f"upgrade to {version}")
 
     def _must_not_end(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from waved.domain import events as ev
 from waved.domain.state import Run
 from waved.pool import record
+from waved.pool.launch import SHORTAGES
 
 _FIELDS = (
     "exit_code",
@@ -39,7 +40,16 @@ class Finding:
 
 
 def find(run: Run, folder: Path) -> Finding | None:
-    """How a run ended whose worker is gone; None while a worker lives."""
+    """How a run ended whose worker is gone; None while a worker lives, or it cannot be seen (disk, descriptors)."""
+    try:
+        return _find(run, folder)
+    except OSError as error:
+        if error.errno in SHORTAGES:
+            return None
+        return Finding("lost", f"its folder cannot be read: {error.strerror}")
+
+
+def _find(run: Run, folder: Path) -> Finding | None:
     if record.is_locked(folder):
         return None
     left = record.read_exit(folder)
@@ -52,8 +62,6 @@ def find(run: Run, folder: Path) -> Finding | None:
         if record.is_locked(folder):
             return None
         return Finding("lost", "its worker died with waved and left no exit record")
-    except OSError as error:
-        return Finding("lost", f"its folder cannot be read: {error.strerror}")
     return Finding("withdrawn", "waved ended before the start")
 
 

@@ -178,6 +178,10 @@ class Sessions:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(text)
 
+    def forget(self, session_id: str) -> None:
+        """It was not to be: drop the values of a session that never began."""
+        self.environments.pop(session_id, None)
+
     def environment(self, session_id: str, folder: Path) -> Environment:
         """The values a session's runs see; empty when they are gone."""
         known = self.environments.get(session_id)
