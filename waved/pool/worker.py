@@ -464,9 +464,12 @@ class Worker:
 
     def _give_back(self, reason: str) -> None:
         """The machine is short of something, and nothing was exec'ed: no trace is left, so the run is tried again."""
+        if not self.spec:
+            return  # it was not even told which run: its daemon sees that it is gone
         self._withdraw()
         self.ending, self.ended_at = ("withdrawn", reason), self._clock()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.lock >= 0:  # else the folder may not be ours
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._tell({"ended": self._record()})
 
     def _finish_unstarted(self, outcome: str, reason: str) -> None:
