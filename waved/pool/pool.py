@@ -28,6 +28,8 @@ from waved.pool.zygotes import Zygotes
 MAX_WARM = 256
 KEPT_WARM = 16
 """Workers kept for further runs when theirs is over."""
+PROBLEM_SHOWN = 5.0
+"""Seconds that a problem is shown after it was met last."""
 SHORTAGE_PAUSE = 0.5
 """Seconds without asking for workers after none could be made."""
 ARM_PATIENCE = 2.0
@@ -80,12 +82,16 @@ class Pool:
         self._shot = Shot()
         self._again = 0.0
         """No worker is asked for before this; seconds since boot."""
-        self.problem = ""
-        """What keeps workers from being made; "" when nothing does."""
+        self._problem = ""
 
     def fileno(self) -> int:
         """Readable when `poll` has something to do."""
         return self._epoll.fileno()
+
+    @property
+    def problem(self) -> str:
+        """What kept workers from being made a moment ago; "" when nothing did."""
+        return self._problem if boot_seconds() < self._again + PROBLEM_SHOWN else ""
 
     @property
     def busy(self) -> int:
@@ -115,29 +121,32 @@ class Pool:
     def prepare(self, count: int) -> None:
         """Have at least `count` warm workers, 256 at most. Returns at once; they are usable at once."""
         missing = min(count, MAX_WARM) - len(self._warm)
-        while missing > 0 and self._fork(min(missing, MAX_FDS)):
-            missing -= MAX_FDS
+        while missing > 0 and (made := self._fork(min(missing, MAX_FDS))):
+            missing -= made
 
-    def _fork(self, count: int) -> bool:
+    def _fork(self, count: int) -> int:
+        """Have at most `count` workers forked; how many can be used."""
         if boot_seconds() < self._again:
-            return False
-        if descriptors_left() - count <= spare_descriptors():
+            return 0
+        # Each takes two, for the moment in which it is handed its end.
+        count = min(count, (descriptors_left() - spare_descriptors()) // 2)
+        if count <= 0:
             self._fall_short("no worker can be made: descriptors are short (raise LimitNOFILE)")
-            return False
+            return 0
         try:
             made = self._zygotes.fork(count)
         except (OSError, ChannelClosedError) as error:
             self._fall_short(f"no worker can be made: {error}")
-            return False
+            return 0
         for channel in made:
             worker = _Worker(channel, zygote=self._zygotes.pid)
             self._watch(worker)
             self._warm.append(worker)
-        return True
+        return count
 
     def _fall_short(self, problem: str) -> None:
         """No worker can be had now: say so, and leave the machine alone for a moment."""
-        self.problem = problem
+        self._problem = problem
         self._again = boot_seconds() + SHORTAGE_PAUSE
 
     def _watch(self, worker: _Worker) -> None:
@@ -272,7 +281,7 @@ class Pool:
         except ChannelClosedError:
             return True  # its end is read from the channel, with what it said before
         except OSError as error:  # its buffer is full (it hangs), or no memfd can be made
-            self.problem = f"a worker cannot be reached: {error}"
+            self._fall_short(f"a worker cannot be reached: {error}")
             return False
         return True
 
@@ -332,7 +341,6 @@ class Pool:
     def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:
         if "armed" in message:
             worker.armed, worker.pid = True, message["worker"]
-            self.problem = ""  # this one could be made
         elif "started" in message:
             self._heed_started(worker, message["started"])
         elif "hello" in message:
@@ -432,7 +440,9 @@ class Pool:
 
 
 def _claim(worker: _Worker) -> bool:
-    """Whether the run's folder was never made, so nothing was exec'ed for certain; it is made now, so nobody can."""
+    """Whether nothing was exec'ed for certain: its folder was never made (it is made now, so nobody can any more), or
+    the worker died before it came to that.
+    """
     if worker.spec is None:
         return False
     folder = Path(worker.spec["folder"])
@@ -440,7 +450,7 @@ def _claim(worker: _Worker) -> bool:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        return False
+        return survivors.never_began(folder)
     except OSError:
         return not folder.exists()  # nobody else would make it now: its worker is dead
     return True

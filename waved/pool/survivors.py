@@ -38,6 +38,8 @@ class Marks:
     worker_start: int = 0
     zygote: int = 0
     zygote_start: int = 0
+    spawning: bool = False
+    """Written right before the run's program is started: a run whose worker died without it certainly never began."""
     main: int = 0
     """The run's program, leader of its own session; 0 until it was started."""
     main_start: int = 0
@@ -61,6 +63,12 @@ def read_marks(folder: Path) -> Marks:
     except (OSError, ValueError, TypeError):
         return Marks()
     return marks if marks.boot == boot_id() else Marks()
+
+
+def never_began(folder: Path) -> bool:
+    """Whether a run whose worker is dead, and left no exit record, certainly never started its program."""
+    marks = read_marks(folder)
+    return bool(marks.worker) and not marks.spawning
 
 
 def boot_id() -> str:

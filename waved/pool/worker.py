@@ -272,6 +272,8 @@ class Worker:
         if self.launch is None:
             return
         failpoints.hit("worker.before-spawn")
+        self.marks.spawning = True
+        self.marks.write(self.lock)
         self.pid = self.launch.start()
         failpoints.hit("worker.after-spawn")
         self.started_at = self._clock()

@@ -1,8 +1,9 @@
 """After a restart: how a run ended whose worker is gone (invariants 2, 6).
 
 For each run without an end in the journal: its worker lives (it holds the lock of the run's folder) → connect to it;
-its exit record is there → that is its end; neither → nobody can say, unless its folder was never made: then it was
-never started, for certain, and making the folder now keeps anybody from starting it late.
+its exit record is there → that is its end; neither → nobody can say, unless its folder was never made, or its worker
+died before it came to the start: then it was never started, for certain. Making a folder that is not there keeps
+anybody from starting the run late.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.domain.state import Run
-from waved.pool import record
+from waved.pool import record, survivors
 from waved.pool.launch import SHORTAGES
 
 _FIELDS = (
@@ -61,6 +62,8 @@ def _find(run: Run, folder: Path) -> Finding | None:
     except FileExistsError:
         if record.is_locked(folder):
             return None
+        if survivors.never_began(folder):
+            return Finding("withdrawn", "its worker died before the start")
         return Finding("lost", "its worker died with waved and left no exit record")
     return Finding("withdrawn", "waved ended before the start")
 
