@@ -60,6 +60,8 @@ class Daemon:
             "WAVED_RUNTIME_DIR": str(self.runtime),
         }
         self.environment.pop("WAVED_SOCKET", None)
+        self.prefix: list[str] = []
+        """What the daemon is started through: `prlimit …`."""
         self.socket = self.runtime / "control.sock"
 
     def start(self, *options: str, may_die: bool = False) -> str:
@@ -67,7 +69,7 @@ class Daemon:
         reading, writing = os.pipe()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "waved", "--ready-fd", str(writing), *options],
+                [*self.prefix, sys.executable, "-m", "waved", "--ready-fd", str(writing), *options],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writing],
             )  # fmt: skip
         os.close(writing)

@@ -118,12 +118,12 @@ class Journal:
         `summaries`: what a list shows of sessions that end with these events. Raises ResourceError when the disk does
         not take them; then none of them is written.
         """
-        failpoints.hit("journal.before-commit")
         rows = [
             (event.seq, event.session, event.time, event.kind, msgpack.packb(event.stored(), use_bin_type=True))
             for event in events
         ]
         try:
+            failpoints.hit("journal.before-commit")
             with transaction(self._db):
                 self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
                 for event in events:

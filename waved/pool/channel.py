@@ -17,6 +17,7 @@ INLINE_LIMIT = 60_000
 _RECEIVE = 65_536
 MAX_FDS = 128
 """Descriptors one message may carry (the kernel's limit is 253)."""
+_ANCILLARY = socket.CMSG_SPACE(MAX_FDS * 4)
 _INLINE, _IN_FILE = b"\x00", b"\x01"
 
 
@@ -68,7 +69,7 @@ class Channel:
         Raises ChannelClosedError at the end, BlockingIOError on a non-blocking channel with nothing to read.
         """
         try:
-            payload, ancillary, _flags, _ = self.sock.recvmsg(_RECEIVE, socket.CMSG_SPACE(MAX_FDS * 4))
+            payload, ancillary, _flags, _ = self._next()
         except (ConnectionResetError, BrokenPipeError) as error:
             raise ChannelClosedError(str(error)) from None
         fds = _descriptors(ancillary)
@@ -80,6 +81,15 @@ class Channel:
                 body = file.read()
         message: dict[str, Any] = msgpack.unpackb(body, raw=False, strict_map_key=False)
         return message, fds
+
+    def _next(self) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
+        """The next datagram. A peer that closed without reading all we sent is reported first, as an error, and once:
+        what it had said before that is still there.
+        """
+        try:
+            return self.sock.recvmsg(_RECEIVE, _ANCILLARY)
+        except ConnectionResetError:
+            return self.sock.recvmsg(_RECEIVE, _ANCILLARY)
 
     def close(self) -> None:
         """Close this end."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
 from waved.version import __version__
 
+LOW_DISK = 4 * 1024 * 1024
+"""Bytes; with less, the disk is called full."""
 JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
 COMMIT_PATIENCE = 0.005
@@ -305,11 +308,22 @@ class Reactor:
         if self.journal.reserve.problem:
             raise ResourceError(self.journal.reserve.problem, "free some disk space; waved goes on by itself then")
 
+    def _disk_problem(self) -> str:
+        state = self.locations.state
+        try:
+            free = shutil.disk_usage(state).free
+        except OSError as error:
+            return f"{state} cannot be read: {error.strerror}"
+        if free >= LOW_DISK:
+            return ""
+        return f"the disk of {state} is full ({free // 1024} KB left): output is dropped, and no run can be started"
+
     def problems(self) -> list[str]:
         """What is wrong with the daemon or its surroundings, for people."""
         if self.journal.reserve.problem:
             self.journal.reserve.refill()
-        found = [self._journal_problem, *self.journal.problems(), self.server.problem, self.pool.problem]
+        found = [self._journal_problem, *self.journal.problems(), self._disk_problem()]
+        found += [self.server.problem, self.pool.problem]
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 
