@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,23 @@ def read_journal(path: Path) -> list[Event]:
 class Comparison:
     """Holds the journal against everything else; `problems` lists what does not agree."""
 
-    def __init__(self, base: Path, journal: list[Event], seen: Mapping[int, Event], plans: Mapping[str, Drawn]) -> None:
+    def __init__(
+        self,
+        base: Path,
+        journal: list[Event],
+        seen: Mapping[int, Event],
+        plans: Mapping[str, Drawn],
+        victims: Collection[int],
+    ) -> None:
         self.base = base
+        self.victims = victims
+        """Pids that the torture itself killed."""
         self.journal = journal
         self.plans = plans
         """What was submitted, by session name."""
         self.problems: list[str] = []
         self.starting: dict[str, Event] = {}
+        self.pids: dict[str, int] = {}
         self.ended: dict[str, Event] = {}
         self.sessions: dict[str, list[Event]] = defaultdict(list)
         self._read()
@@ -66,6 +76,8 @@ class Comparison:
                 if run in self.starting:
                     self._say(f"{run} is started twice by the journal")
                 self.starting[run] = event
+            elif event["kind"] == "run.started":
+                self.pids[run] = event["data"]["pid"]
             elif event["kind"] == "run.ended":
                 if run in self.ended:
                     self._say(f"{run} ends twice in the journal")
@@ -106,6 +118,8 @@ class Comparison:
             data = ended["data"]
             if data["outcome"] == "exited" and truth[run] != [data["exit_code"]]:
                 self._say(f"{run} exited with {truth[run]}, the journal says {data['exit_code']}")
+            if data["outcome"] == "signalled" and self.pids.get(run) not in self.victims:
+                self._say(f"{run} was killed by waved itself, which says {data['reason']}")
             left = record.read_exit(self._folder(run))
             if left is not None:
                 for name in ("outcome", "exit_code", "signal", "reason", "output_bytes"):
@@ -162,12 +176,12 @@ class Comparison:
                 self._say(f"session {session} was to be stopped: {last['data']}")
             return
         drawn = self.plans[name]
-        if lost:
-            if drawn.plan["session"]["on_lost"] == "hold" and not any(e["kind"] == "session.held" for e in events):
-                agents = [run for run in lost if self.starting[run]["data"]["purpose"] == "agent"]
-                if agents:
-                    self._say(f"session {session} was not held for {agents}")
-            return
+        lost_agents = [run for run in lost if self.starting[run]["data"]["purpose"] == "agent"]
+        held = any(event["kind"] == "session.held" for event in events)
+        if lost_agents and drawn.plan["session"]["on_lost"] == "hold" and not held:
+            self._say(f"session {session} was not held for {lost_agents}")
+        if lost or any(self._outcome(run) == "signalled" for run in started):
+            return  # nobody can say how it would have ended
         if (last["data"]["outcome"], outcomes) != (drawn.outcome, drawn.assignments):
             found = json.dumps([last["data"], outcomes])
             self._say(f"session {session}: expected {drawn.outcome} {drawn.assignments}, found {found}")
