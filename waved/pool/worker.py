@@ -13,7 +13,6 @@ daemon: `armed`, `started`, `ended` {record}, and `hello` after a reconnection.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import shutil
@@ -27,22 +26,18 @@ from waved import failpoints
 from waved.pool import cgroup, record, tree
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
+from waved.pool.claim import TakenError, claim
+from waved.pool.ending import Ending
 from waved.pool.launch import SHORTAGES, Launch, NotStartedError, ShortageError, resolve
 from waved.pool.linux import become_subreaper, boot_seconds, offer_to_oom_killer, set_process_name
 from waved.pool.prepare import prepare, rehearse
 from waved.pool.survivors import Marks, boot_id
 
 TAIL_BYTES = 4096
-KILL_PASS = 0.02
-"""Seconds between two passes of killing."""
-FORECAST_PATIENCE = 2.0
-"""Seconds a worker of an earlier daemon gets to let go of a run it had made ready."""
 MAX_SHOWN = 500
 """Characters of one word of a command line in the journal."""
 RUNS_EACH = 200
 """Runs a worker serves in its life."""
-LEFTOVER_TERM_GRACE = 1.0
-"""Seconds leftovers get between SIGTERM and SIGKILL."""
 
 
 def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
@@ -70,10 +65,6 @@ def main(channel: Channel, home: Path | None, zygote_start: int) -> None:
             cgroup.leave(home, group)  # our zygote, which would remove it, is dead
 
 
-class TakenError(Exception):
-    """The run's folder is somebody else's: this worker has no say about the run."""
-
-
 class Worker:
     """The state of one run as its worker sees it."""
 
@@ -97,18 +88,11 @@ class Worker:
         self.pid = 0
         self.status: int | None = None
         self.ended_at = 0.0
-        self.deadline: float | None = None
-        self.limit_of = "agent"
         self.shot = -1
         """Readable once the shot that starts a whole wave is fired."""
         self.limits: dict[str, Any] | None = None
         """Limits that came ahead of the shot; without them the shot is not for us."""
-        self.kill_at: float | None = None
-        self.killing = False
-        self.ending: tuple[str, str] | None = None
-        """Why we end it: (outcome, reason), when we do."""
-        self.leftovers: dict[int, str] = {}
-        self.leftover_term_at: float | None = None
+        self.ending = Ending()
         self.cpu = 0.0
         self.rss = 0
         self.wakeup = -1
@@ -155,7 +139,7 @@ class Worker:
             return
         except TakenError as error:
             # Another daemon decided about this run: nothing of it is ours to write. Its start is tried under a new id.
-            self.ending, self.ended_at = ("withdrawn", str(error)), self._clock()
+            self.ending.cause, self.ended_at = ("withdrawn", str(error)), self._clock()
             with contextlib.suppress(ChannelClosedError):
                 self.channel.send({"ended": self._record()})
             return
@@ -198,44 +182,12 @@ class Worker:
         return message
 
     def _claim(self, spec: dict[str, Any]) -> None:
-        """Make the run's folder and hold its lock. Who makes the folder owns the run: it is made once (invariant 2).
-
-        Raises TakenError when somebody else made it.
-        """
+        """Own the run, if it is not ours already. Raises TakenError when it is somebody else's."""
         again = bool(self.spec)
         self.spec = spec
-        if again:
-            return
-        self.folder = Path(spec["folder"])
-        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            self.folder.mkdir(mode=0o700)
-        except FileExistsError:
-            self._clear_forecast()
-        self.lock = os.open(self.folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.lock, fcntl.LOCK_EX)  # held by others only for the moment in which they look at it
-        self.marks.write(self.lock)
-
-    def _clear_forecast(self) -> None:
-        """Make the folder anew when its worker made the run ready ahead, never heard the word, and is dead.
-
-        A run is armed only before its start is journalled, or right after it was. So what an earlier worker left here
-        was never released: it died with its daemon, or was killed. Raises TakenError for a folder that no worker made
-        (a daemon fenced the run off, see `waved.reactor.recovery`), or whose worker lives.
-        """
-        patience = boot_seconds() + FORECAST_PATIENCE
-        while record.is_locked(self.folder) and boot_seconds() < patience:
-            time.sleep(0.01)
-        if record.is_locked(self.folder) or not (self.folder / record.LOCK).exists():
-            raise TakenError(f"{self.folder} is another daemon's")
-        left = record.read_exit(self.folder)
-        if left is not None and left["outcome"] not in ("withdrawn", "stopped", "not-started"):
-            raise TakenError(f"{self.folder} holds the end of a run ({left['outcome']})")
-        shutil.rmtree(self.folder)
-        try:
-            self.folder.mkdir(mode=0o700)
-        except FileExistsError:
-            raise TakenError(f"{self.folder} is another daemon's") from None
+        if not again:
+            self.folder = Path(spec["folder"])
+            self.lock = claim(self.folder, self.marks)
 
     def _arm(self) -> None:
         """Do everything that can be done before the start."""
@@ -279,9 +231,8 @@ class Worker:
         self.started_at = self._clock()
         self.launch = None
         self.released = True
-        self.limit_of = limits["timeout_of"]
-        if limits["timeout"] is not None:
-            self.deadline = boot_seconds() + limits["timeout"]
+        spec = self.spec
+        self.ending.begin(limits["timeout"], limits["timeout_of"], spec["stop_grace"], spec["leftover_grace"])
         self._tell({"started": self._started()})
         failpoints.hit("worker.after-started")
         self.marks.main, self.marks.main_start = self.pid, tree.start_of(self.pid)
@@ -320,7 +271,7 @@ class Worker:
             for fd in wanted - watched:
                 poller.register(fd, select.POLLIN)
             watched = wanted
-            ready = [fd for fd, _ in poller.poll(self._patience())]
+            ready = [fd for fd, _ in poller.poll(self.ending.patience())]
             for fd in ready:
                 if fd in self.capture.streams:
                     if not self.capture.pump(fd):
@@ -336,19 +287,8 @@ class Worker:
             if self._over():
                 return
 
-    def _patience(self) -> float | None:
-        """Milliseconds until something is due; None: nothing is."""
-        now = boot_seconds()
-        if self.killing:
-            return KILL_PASS * 1000
-        times = [at for at in (self.deadline, self.kill_at, self.leftover_term_at) if at is not None]
-        if not times:
-            return None
-        return max(0.0, min(times) - now) * 1000 + 0.5
-
     def _over(self) -> bool:
         """Collect what ended, act on what is due; True when nothing is left."""
-        nothing_left = False
         try:
             for pid, status, cpu, rss in tree.reap():
                 self.cpu += cpu
@@ -356,53 +296,13 @@ class Worker:
                 if pid == self.pid:
                     self.status = status
                     self.ended_at = self._clock()
-                    self._main_ended()
-            nothing_left = tree.no_children()
+                    self.ending.main_ended()
         except ChildProcessError:
-            nothing_left = True
-        if nothing_left:
             return True
-        now = boot_seconds()
-        if self.deadline is not None and now >= self.deadline and self.status is None:
-            self.deadline = None
-            self._end("timed-out", f"{self.limit_of} time limit", self.spec["stop_grace"])
-        if self.leftover_term_at is not None and now >= self.leftover_term_at:
-            self.leftover_term_at = None
-            self._name_leftovers()
-            tree.terminate(os.getpid())
-            self.kill_at = min(self.kill_at or now + LEFTOVER_TERM_GRACE, now + LEFTOVER_TERM_GRACE)
-        if self.kill_at is not None and now >= self.kill_at:
-            self.kill_at = None
-            self.killing = True
-            self._name_leftovers()
-        if self.killing:
-            failpoints.hit("worker.before-kill")
-            tree.kill(os.getpid())
+        if tree.no_children():
+            return True
+        self.ending.step()
         return False
-
-    def _main_ended(self) -> None:
-        """The agent's main process is gone; what it left behind gets a short grace."""
-        self.deadline = None
-        grace = self.spec["leftover_grace"]
-        now = boot_seconds()
-        if self.ending is None:
-            self.leftover_term_at = now + grace
-        elif self.kill_at is not None:
-            self.kill_at = min(self.kill_at, now + grace)
-
-    def _name_leftovers(self) -> None:
-        if self.status is not None:
-            for process in tree.descendants(os.getpid()):
-                self.leftovers.setdefault(process.pid, f"{process.pid} {process.name}")
-
-    def _end(self, outcome: str, reason: str, grace: float) -> None:
-        """Ask the tree to end; it is killed when the grace is over. A second call can only shorten the grace."""
-        kill_at = boot_seconds() + grace
-        if self.ending is None:
-            self.ending = (outcome, reason)
-            tree.terminate(os.getpid())
-        self.kill_at = kill_at if self.kill_at is None else min(self.kill_at, kill_at)
-        self.leftover_term_at = None
 
     # --- the daemon ---------------------------------------------------------------------------------------------
 
@@ -416,7 +316,7 @@ class Worker:
         for fd in fds:
             os.close(fd)
         if "stop" in message and self.status is None:
-            self._end("stopped", message["stop"]["reason"], message["stop"]["grace"])
+            self.ending.ask("stopped", message["stop"]["reason"], message["stop"]["grace"])
 
     def _daemon_gone(self) -> None:
         """Listen for the next daemon. The path may be longer than a socket address: bind through the folder's fd."""
@@ -469,13 +369,13 @@ class Worker:
         if not self.spec:
             return  # it was not even told which run: its daemon sees that it is gone
         self._withdraw()
-        self.ending, self.ended_at = ("withdrawn", reason), self._clock()
+        self.ending.cause, self.ended_at = ("withdrawn", reason), self._clock()
         if self.lock >= 0:  # else the folder may not be ours
             shutil.rmtree(self.folder, ignore_errors=True)
         self._tell({"ended": self._record()})
 
     def _finish_unstarted(self, outcome: str, reason: str) -> None:
-        self.ending = (outcome, reason)
+        self.ending.cause = (outcome, reason)
         self.ended_at = self._clock()
         self._finish()
 
@@ -518,16 +418,16 @@ class Worker:
                 os.close(fd)
 
     def _record(self) -> dict[str, Any]:
-        outcome, reason = self.ending or ("exited", "")
+        outcome, reason = self.ending.cause or ("exited", "")
         code = number = None
         if self.status is not None:
             if os.WIFSIGNALED(self.status):
                 number = os.WTERMSIG(self.status)
-                if self.ending is None:
+                if self.ending.cause is None:
                     outcome, reason = "signalled", f"ended by {signal.Signals(number).name}"
             else:
                 code = os.WEXITSTATUS(self.status)
-                if self.ending is None and code:
+                if self.ending.cause is None and code:
                     reason = f"exited with status {code}"
         capture = self.capture
         failed = outcome not in ("exited",) or code != 0
@@ -544,7 +444,7 @@ class Worker:
             "dropped_bytes": capture.dropped if capture else 0,
             "rotated_bytes": capture.rotated if capture else 0,
             "tail": capture.tail(TAIL_BYTES) if capture and failed else "",
-            "leftovers": list(self.leftovers.values()),
+            "leftovers": list(self.ending.leftovers.values()),
             "cpu_seconds": round(self.cpu, 6),
             "max_rss": self.rss or None,
         }
