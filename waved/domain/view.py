@@ -8,6 +8,8 @@ from waved.domain import metrics
 from waved.domain.gate import build_checks
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 
+_MAX_RUNS = 20_000
+"""Runs in one view: with more, only the newest of each assignment are shown (an answer has a size limit)."""
 _MAX_TEXT = 4000
 """Characters of a reason or detail; the whole is in the journal."""
 
@@ -66,6 +68,7 @@ def _count_as(node: Node) -> str:
 
 
 def _wave(session: Session, wave: WaveState) -> dict[str, Any]:
+    kept = max(3, _MAX_RUNS // len(session.nodes))
     return {
         "name": wave.plan.name,
         "index": wave.index,
@@ -78,7 +81,7 @@ def _wave(session: Session, wave: WaveState) -> dict[str, Any]:
         "attempt": wave.gate_attempt,
         "skew": metrics.skew(metrics.runs_of(session, wave)),
         "gate": _gate(wave.gate) if wave.gate is not None else _gate_ahead(session, wave),
-        "assignments": [_assignment(session.nodes[key]) for key in wave.keys],
+        "assignments": [_assignment(session.nodes[key], kept) for key in wave.keys],
     }
 
 
@@ -111,7 +114,7 @@ def _check(check: CheckState) -> dict[str, Any]:
     }
 
 
-def _assignment(node: Node) -> dict[str, Any]:
+def _assignment(node: Node, kept: int) -> dict[str, Any]:
     return {
         "key": node.key,
         "agent": node.agent.name,
@@ -128,7 +131,7 @@ def _assignment(node: Node) -> dict[str, Any]:
         "retry_at": node.retry_at,
         "timeout": node.agent.timeout,
         "gate": _gate(node.gate) if node.gate is not None else None,
-        "runs": [_run(run) for run in node.runs],
+        "runs": [_run(run) for run in node.runs[-kept:]],
     }
 
 

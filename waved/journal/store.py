@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from waved import failpoints
-from waved.domain.events import Event, SessionSubmitted, from_data
+from waved.domain.events import KINDS, Event, SessionSubmitted, from_data
 from waved.errors import ResourceError, WavedError
 from waved.journal import salvage
 from waved.journal.reserve import Reserve
@@ -226,14 +226,18 @@ def _decoded(rows: list[tuple[Any, ...]]) -> list[Event]:
     """The events of rows. One unpacker for all: a start reads a million events."""
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
     unpacker.feed(b"".join([row[4] for row in rows]))
+    unpack, tell = unpacker.unpack, unpacker.tell
     events: list[Event] = []
     position = 0
     for seq, session, time, kind, data in rows:
-        fields = unpacker.unpack()
+        fields = unpack()
         position += len(data)
-        if unpacker.tell() != position:
+        if tell() != position:
             raise ValueError(f"event {seq} is damaged")
-        events.append(from_data(kind, session, seq, time, fields))
+        try:
+            events.append(KINDS[kind](session=session, seq=seq, time=time, **fields))
+        except TypeError:  # a field of a newer version
+            events.append(from_data(kind, session, seq, time, fields))
     return events
 
 

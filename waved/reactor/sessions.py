@@ -215,13 +215,15 @@ def without_collection() -> Iterator[None]:
 def replay(events: Iterable[ev.Event]) -> Session:
     """The session that these events add up to. Raises ValueError when they begin with no submission."""
     session: Session | None = None
-    for event in events:
-        if session is not None:
-            fold(session, event)
-        elif isinstance(event, ev.SessionSubmitted):
+    following = iter(events)
+    for event in following:
+        if isinstance(event, ev.SessionSubmitted):
             session = begin(event)
+            break
     if session is None:
         raise ValueError("no submission in the journal")
+    for event in following:
+        fold(session, event)
     return session
 
 

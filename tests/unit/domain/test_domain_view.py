@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -111,6 +112,17 @@ def test_state_in_one_word() -> None:
     assert state_of(drive.session) == "stopping"
     drive.ends("b#1", "stopped")
     assert state_of(drive.session) == "ended"
+
+
+def test_of_very_many_runs_the_newest_are_shown() -> None:
+    drive = Driver(one_wave(agent("a")))
+    node = drive.session.nodes["a"]
+    first = node.runs[0]
+    node.runs = [replace(first, attempt=number) for number in range(1, 30_001)]
+    [item] = view(drive.session, drive.now)["waves"][0]["assignments"]
+    found = item["runs"]
+    assert len(found) == 20_000
+    assert found[-1]["attempt"] == 30_000
 
 
 def test_a_huge_reason_is_shortened_for_viewers() -> None:
