@@ -186,7 +186,8 @@ def journal(report: Report, setting: str, fill: Any, asked: str, listed: bool = 
             if not any(item["session"] == asked for item in client.list(1)):
                 raise BenchmarkError(f"session {asked} is not known any more")
             took = time.monotonic() - begun
-            more = {"events": events, "MB": psutil.Process(daemon.pid).memory_info().rss / 2**20}
+            process = psutil.Process(daemon.pid)
+            more = {"events": events, "CPU s": sum(process.cpu_times()[:2]), "MB": process.memory_info().rss / 2**20}
             report.add(Row(setting, "waved", "ours", took, "s", more, JOURNAL_LIMIT))
             if listed:
                 for limit in (50, 1000):

@@ -199,11 +199,11 @@ class Journal:
         kept: dict[str, Any] = msgpack.unpackb(row[0], raw=False)
         return kept
 
-    def keep_summary(self, session: str, summary: Mapping[str, Any]) -> None:
-        """Keep what a list shows of an ended session. A disk that does not take it costs time, not truth."""
-        with contextlib.suppress(sqlite3.Error):
-            packed = msgpack.packb(summary, use_bin_type=True)
-            self._db.execute("UPDATE sessions SET summary = ? WHERE session = ? AND ended > 0", (packed, session))
+    def keep_summaries(self, summaries: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what a list shows of ended sessions. A disk that does not take it costs time, not truth."""
+        rows = [(msgpack.packb(summary, use_bin_type=True), session) for session, summary in summaries.items()]
+        with contextlib.suppress(sqlite3.Error), transaction(self._db):
+            self._db.executemany("UPDATE sessions SET summary = ? WHERE session = ? AND ended > 0", rows)
 
     def lost_of(self, entry: Entry) -> str:
         """Why a session's events cannot be trusted to be complete; "" when they can."""

@@ -134,16 +134,22 @@ class Sessions:
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """Summaries of the newest readable sessions, newest first."""
         found: list[dict[str, Any]] = []
+        made: dict[str, dict[str, Any]] = {}
         for session_id in reversed(self._names):
             if len(found) == limit:
                 break
-            shown = self._summary(session_id)
+            shown = self._summary(session_id, made)
             if shown is not None:
                 found.append(shown)
+        if made:
+            self._journal.keep_summaries(made)
         return found
 
-    def _summary(self, session_id: str) -> dict[str, Any] | None:
-        """What a list shows of a session: of an ended one as it was kept when it ended. None: it cannot be read."""
+    def _summary(self, session_id: str, made: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+        """What a list shows of a session: of an ended one as it was kept when it ended. None: it cannot be read.
+
+        Those that had to be folded, of a journal that did not keep them yet, are put into `made`.
+        """
         if session_id in self.unreadable:
             return None
         session = self.live.get(session_id) or self._ended.get(session_id)
@@ -154,8 +160,7 @@ class Sessions:
             session = self._load(session_id)
             if session is None:
                 return None
-            kept = summary(session)
-            self._journal.keep_summary(session_id, kept)
+            kept = made[session_id] = summary(session)
         return kept
 
     @property
