@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -302,11 +303,15 @@ class Torture:
 
     def _defects(self) -> list[str]:
         """What the daemon itself calls a defect, and tracebacks of any process."""
-        return [
-            f"in the log: {line[:400]}"
-            for line in self.daemon.log.read_text(errors="replace").splitlines()
-            if '"defect"' in line or line.startswith("Traceback")
-        ]
+        lines = self.daemon.log.read_text(errors="replace").splitlines()
+        found = [f"in the log: {line[:2000]}" for line in lines if '"defect"' in line]
+        for number, line in enumerate(lines):
+            if line.startswith("Traceback"):
+                following = dropwhile(lambda text: not text.startswith(" "), lines[number + 1 :])
+                frames = list(takewhile(lambda text: text.startswith(" "), following))
+                end = lines[number + 1 + len(frames) : number + 2 + len(frames)]
+                found.append("in the log: " + "\n".join([line, *frames[-6:], *end]))
+        return found
 
 
 def _sooner_or_later(point: str) -> str:

@@ -127,7 +127,7 @@ class Worker:
                     if self.spec:
                         shutil.rmtree(self.folder, ignore_errors=True)
                     return
-                elif "stop" in message:
+                elif "stop" in message and self.spec:  # without one: it was meant for the run before, which is over
                     self._withdraw()
                     self._finish_unstarted("stopped", message["stop"]["reason"])
                     return
@@ -150,6 +150,8 @@ class Worker:
             self._finish_unstarted("not-started", str(error))
             return
         except OSError as error:
+            if not self.spec:
+                return  # there is no run yet that this could be the end of
             if error.errno in SHORTAGES:
                 self._give_back(f"cannot make the run's files: {error.strerror}")
                 return
