@@ -42,7 +42,7 @@ LOW_DISK = 4 * 1024 * 1024
 JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
 COMMIT_PATIENCE = 0.005
-"""Seconds a seen start waits to be journalled together with what comes next."""
+"""Seconds a seen start or end waits to be journalled together with what comes next."""
 TELL_PATIENCE = 0.02
 """Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
 the processor from it.
@@ -234,16 +234,23 @@ class Reactor:
             return []
 
     def _may_wait(self, now: float) -> bool:
-        """Starts that were seen are journalled with what comes next, if it comes soon: a commit costs a disk write,
-        nothing follows from them, and after a crash the workers tell of them again.
+        """Starts and ends from which nothing follows are journalled with what comes next, if it comes soon: a commit
+        costs a disk write, and after a crash workers and exit records tell of them again.
         """
         if self._journal_problem or self._replies or not self._batch:
             return False
-        if any(type(event) is not ev.RunStarted for event in self._batch):
+        if not all(self._is_retold(event) for event in self._batch):
             return False
         if not self._commit_due:
             self._commit_due = now + COMMIT_PATIENCE
         return now < self._commit_due
+
+    def _is_retold(self, event: ev.Event) -> bool:
+        """Whether nothing is done about this event, and it would be found out again after a crash."""
+        if type(event) is ev.RunEnded:
+            session = self.sessions.live.get(event.session)
+            return session is not None and session.runs[event.run].purpose == "agent"
+        return type(event) in (ev.RunStarted, ev.AssignmentEnded)
 
     def _commit(self) -> None:
         """Journal the turn's events, then act on them, tell followers, and answer."""
