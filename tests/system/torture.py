@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -341,7 +342,10 @@ def main() -> None:
     base = Path(tempfile.mkdtemp(prefix="waved-torture-"))
     figures = Torture(base, seed).run(kills)
     print(figures)
-    print("\n".join(figures.problems), f"\nkept: {base}" if figures.problems else "")
+    if figures.problems:
+        print(*figures.problems, f"kept: {base}", sep="\n")
+        sys.exit(1)
+    shutil.rmtree(base)
 
 
 if __name__ == "__main__":
