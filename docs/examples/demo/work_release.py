@@ -22,9 +22,14 @@ def release_note(_task: str) -> Path:
     command = ["git", "log", "--format=%h %s", "-30"]
     log = subprocess.run(command, cwd=WORKSPACE, check=True, capture_output=True, text=True).stdout
     document = Document(f"Release note: {title.strip()}")
-    document.paragraph(body.strip() or "Nothing is written down yet.")
+    document.paragraph(_from_root(body.strip()) or "Nothing is written down yet.")
     document.heading("Latest commits").items(log.splitlines())
     return document.write(DOCUMENTS / "release" / "note.md")
+
+
+def _from_root(text: str) -> str:
+    """Links that were written for the repository's root, as they are written two folders below docs."""
+    return re.sub(r"\]\((?!\w+:|#|/)", "](../../../", text)
 
 
 def handbook(_task: str) -> Path:
