@@ -167,7 +167,7 @@ def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
 
 
 def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:
-    """A signal handler that only enqueues (LESSONS.md 12)."""
+    """A signal handler that only enqueues."""
 
     def handle(number: int, _frame: object) -> None:
         reactor.inbox.put(lambda: reactor.shut_down(mode, signal.Signals(number).name))

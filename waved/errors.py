@@ -1,7 +1,7 @@
 """The one error hierarchy of waved, and the exit statuses a person or script sees.
 
 Every error carries what was wrong (`message`), what to do about it (`hint`) and a stable `code` that crosses the
-wire unchanged (DESIGN.md, "Wire").
+wire unchanged (docs/architecture.md, "Wire").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything that can happen, one class a kind. State is these, folded; nothing else is remembered (DESIGN.md).
+"""Everything that can happen, one class a kind. State is these, folded; nothing else is remembered.
 
 An event is either a *fact* (something that was observed) or an *intent* (something waved is about to do, journalled
 before it is done; the reactor's effects act on it). Field names are the wire and journal format: add fields with

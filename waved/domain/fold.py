@@ -1,4 +1,4 @@
-"""`fold`: how each event changes a session. The only place where session state changes (DESIGN.md, "Pure core").
+"""`fold`: how each event changes a session. The only place where session state changes (docs/architecture.md).
 
 Events already in the journal are taken as they are; `admissible` keeps facts that came twice, late or for something
 unknown from getting there.

@@ -15,7 +15,7 @@ SHORTEST = 0.001
 def run_limit(session: Session, wave: WaveState, own: float | None, whose: str, now: float) -> tuple[float | None, str]:
     """Seconds a run may take, and whose limit that is: its own, the wave's or the session's, whichever is nearest.
 
-    The worker enforces it, so that the wave's and the session's deadline hold with the daemon down (invariant 6).
+    The worker enforces it, so that the wave's and the session's deadline hold with the daemon down (invariant 7).
     """
     timeout, of = own, whose
     for deadline, name in ((wave.deadline, "wave"), (session.deadline, "session")):

@@ -1,4 +1,4 @@
-"""What is done about the events that were journalled: the only place where a decision reaches the outside (DESIGN.md).
+"""What is done about the events that were journalled: the only place where a decision reaches the outside.
 
 Called after the commit, with the events of one turn. Runs that start in the same turn start at the same instant.
 """

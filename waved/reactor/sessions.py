@@ -39,7 +39,7 @@ class Sessions:
         self.summaries: dict[str, dict[str, Any]] = {}
         """What lists show of sessions that have just ended, to be written with their end."""
         self.unreadable: dict[str, str] = {}
-        """Sessions whose events cannot be folded, and why: left alone, and named (LESSONS.md 11)."""
+        """Sessions whose events cannot be folded, and why: left alone, and named."""
 
     def recover(self) -> None:
         """Fold the sessions that had not ended; know the others by name."""
