@@ -1,0 +1,133 @@
+"""How events of assignments and runs change a session."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from waved.domain import events as ev
+from waved.domain.gate import awaits_reports
+from waved.domain.limits import start_wait
+from waved.domain.readiness import forget_stale, make_ready
+from waved.domain.state import Run, Session
+
+
+def _assignment_ended(session: Session, event: ev.AssignmentEnded) -> None:
+    node = session.nodes[event.assignment]
+    key = node.key
+    wave = session.waves[node.wave]
+    idle = node.state in ("waiting", "ready", "backing-off")
+    node.state, node.outcome, node.reason, node.verified = "ended", event.outcome, event.reason, event.verified
+    node.retry_at = None
+    session.judged.pop(key, None)
+    if idle:
+        session.ready.pop(key, None)
+        session.doomed.pop(key, None)
+        wave.idle.pop(key, None)
+        forget_stale(session)
+    wave.unended -= 1
+    if node.gate is None:
+        session.unchecked_of_agent[node.agent.name] -= 1
+    succeeded = event.outcome == "succeeded"
+    if not succeeded:
+        wave.failed[key] = None
+    for name in node.dependents:
+        dependent = session.nodes[name]
+        if succeeded:
+            dependent.waiting_for -= 1
+        if dependent.state == "waiting" and dependent.wave == session.wave:
+            if not succeeded:
+                session.doomed[name] = f"{key} {event.outcome}"
+            elif dependent.waiting_for == 0:
+                make_ready(session, dependent)
+
+
+def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
+    node = session.nodes[event.assignment]
+    node.state = "backing-off"
+    node.failure = event.reason
+    node.retry_at = event.at
+    if node.gate is not None:
+        node.gate = None
+        session.unchecked_of_agent[node.agent.name] += 1
+    session.judged.pop(node.key, None)
+    session.waves[node.wave].idle[node.key] = None
+    heapq.heappush(session.retries, (event.at, node.key))
+
+
+def _run_starting(session: Session, event: ev.RunStarting) -> None:
+    run = Run(
+        event.run, session.wave, event.purpose, event.assignment, event.attempt, event.gate, event.index, event.timeout,
+        event.timeout_of, event.failure, decided=event.time,
+    )  # fmt: skip
+    session.runs[run.id] = session.active[run.id] = run
+    session.unstopped[run.id] = None
+    if event.purpose == "check":
+        check = session.gates[event.gate].checks[event.index]
+        check.state, check.run = "running", run.id
+        session.gates_due.pop(event.gate, None)
+        return
+    node = session.nodes[event.assignment]
+    node.state, node.attempt, node.retry_at = "starting", event.attempt, None
+    node.runs.append(run)
+    session.active_agents += 1
+    session.ready.pop(node.key, None)
+    session.waves[node.wave].idle.pop(node.key, None)
+    if session.queue or session.retries:
+        forget_stale(session)
+
+
+def _run_started(session: Session, event: ev.RunStarted) -> None:
+    run = session.runs[event.run]
+    run.started, run.pid, run.worker, run.command = event.exec_time, event.pid, event.worker, event.command
+    if run.state == "starting":
+        run.state = "running"
+    if run.purpose == "agent":
+        session.nodes[run.assignment].state = "running"
+
+
+def _run_stopping(session: Session, event: ev.RunStopping) -> None:
+    run = session.runs[event.run]
+    run.state = "stopping"
+    run.stop_reason = event.reason
+    session.unstopped.pop(run.id, None)
+
+
+def _run_ended(session: Session, event: ev.RunEnded) -> None:
+    run = session.active.pop(event.run)
+    session.unstopped.pop(run.id, None)
+    run.state = "ended"
+    run.ended = event.end_time or event.time
+    run.outcome, run.exit_code, run.signal, run.reason = event.outcome, event.exit_code, event.signal, event.reason
+    run.output_bytes, run.dropped_bytes, run.leftovers = event.output_bytes, event.dropped_bytes, event.leftovers
+    run.rotated_bytes = event.rotated_bytes
+    run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
+    withdrawn = run.outcome == "withdrawn" and not run.stop_reason
+    if run.purpose == "check":
+        check = session.gates[run.gate].checks[run.index]
+        if withdrawn:
+            check.state, check.tries = "waiting", check.tries + 1
+            check.retry_at = event.time + start_wait(check.tries)
+        if not awaits_reports(check, run):
+            session.gates_due[run.gate] = None
+        return
+    session.active_agents -= 1
+    node = session.nodes[run.assignment]
+    if withdrawn:
+        node.base += 1  # nothing was exec'ed: it uses up no attempt
+        node.withdrawn += 1
+    else:
+        node.withdrawn = 0
+    node.state = "checking"
+    session.judged[node.key] = None
+
+
+HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
+    ev.AssignmentEnded: _assignment_ended,
+    ev.RetryScheduled: _retry_scheduled,
+    ev.RunStarting: _run_starting,
+    ev.RunStarted: _run_started,
+    ev.RunStopping: _run_stopping,
+    ev.RunEnded: _run_ended,
+}

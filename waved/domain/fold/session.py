@@ -1,0 +1,88 @@
+"""How events of the session and its checklist change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from waved.domain import events as ev
+from waved.domain.fold.waves import set_wave_deadline
+from waved.domain.readiness import reset
+from waved.domain.state import ChecklistItem, Session
+
+
+def _checklist_checked(session: Session, event: ev.ChecklistItemChecked) -> None:
+    item = ChecklistItem(event.item, event.ok, event.detail, event.hint, event.waived)
+    session.checklist = [*(other for other in session.checklist if other.item != event.item), item]
+
+
+def _checklist_ended(session: Session, event: ev.ChecklistEnded) -> None:
+    session.checklist_ok = event.ok
+
+
+def _session_started(session: Session, event: ev.SessionStarted) -> None:
+    session.phase = "running"
+    session.started = event.time
+    if session.plan.session.timeout is not None:
+        session.deadline = event.time + session.plan.session.timeout
+
+
+def _stop_requested(session: Session, event: ev.SessionStopRequested) -> None:
+    session.phase = "stopping"
+    session.held = ""
+    session.reason = event.reason
+    session.stop_outcome = "timed-out" if event.by == "timeout" else "stopped"
+
+
+def _held(session: Session, event: ev.SessionHeld) -> None:
+    session.held = event.reason
+
+
+def _resumed(session: Session, _event: ev.SessionResumed) -> None:
+    session.held = ""
+
+
+def _retried(session: Session, event: ev.SessionRetried) -> None:
+    index = min(session.nodes[key].wave for key in event.assignments)
+    if session.phase == "ended" and session.plan.session.timeout is not None:
+        session.deadline = event.time + session.plan.session.timeout
+    session.held = ""
+    session.phase = "running"
+    session.outcome = session.reason = ""
+    session.stop_outcome = "stopped"
+    session.ended = None
+    for wave in session.waves[index:]:
+        if wave.gate is not None:
+            wave.gate_attempt += 1  # a gate's id is never used twice, nor are those of its runs
+        wave.gate_base = wave.gate_attempt - 1
+        wave.gate = None
+        wave.outcome = wave.reason = ""
+        wave.phase = "waiting"
+        wave.ended = None
+    wave = session.waves[index]
+    wave.phase = "running"
+    # Whoever asks for it again after a time limit wants it to have that time again.
+    set_wave_deadline(wave, event.time)
+    session.wave, session.current = index, wave
+    later = [key for wave in session.waves[index + 1 :] for key in wave.keys]
+    reset(session, [*event.assignments, *(key for key in later if session.nodes[key].state == "ended")])
+
+
+def _session_ended(session: Session, event: ev.SessionEnded) -> None:
+    session.phase = "ended"
+    session.held = ""
+    session.outcome = event.outcome
+    session.reason = event.reason
+    session.ended = event.time
+
+
+HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
+    ev.ChecklistItemChecked: _checklist_checked,
+    ev.ChecklistEnded: _checklist_ended,
+    ev.SessionStarted: _session_started,
+    ev.SessionStopRequested: _stop_requested,
+    ev.SessionHeld: _held,
+    ev.SessionResumed: _resumed,
+    ev.SessionRetried: _retried,
+    ev.SessionEnded: _session_ended,
+}
