@@ -13,7 +13,8 @@ from waved.agents.registry import find_program
 from waved.errors import WavedError
 from waved.gates.shown import shown
 from waved.plan import globs
-from waved.plan.models import Agent, CommandLine, Plan
+from waved.plan.base import CommandLine
+from waved.plan.models import Agent, Plan
 from waved.plan.near import near
 
 SHELL = "/bin/sh"

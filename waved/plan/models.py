@@ -1,4 +1,4 @@
-"""The plan as pydantic models: the shape of what a user writes (requirements O2, O4, O6, O8, O9, G1–G3, M5).
+"""The plan as pydantic models: the shape of what a user writes (requirements O2, O4, O6, O8, O9, G1–G4, M5).
 
 Only shape and single values are judged here. What spans several tables (unknown names, cycles, tasks no agent can
 take) is judged by `waved.plan.graph`; advice by `waved.plan.lint`.
@@ -8,51 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, VariableName, Word
+from waved.plan.base import CommandLine, Environment, Model
+from waved.plan.guards import MonitorSpec, Notify, Preview, Snapshots
+from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
 
-OnFailure = Literal["retry", "continue", "stop"]
+OnFailure = Literal["retry", "rollback", "continue", "stop"]
 OnLost = Literal["hold", "retry", "fail"]
-
-
-def _command_line(value: object) -> object:
-    """One clear message in place of one for each half of the union."""
-    words = [word for word in (value if isinstance(value, list) else [value]) if isinstance(word, str)]
-    if not isinstance(value, str) and (not isinstance(value, list) or len(words) != len(value)):
-        raise ValueError('must be a list of words (["pytest", "-q"]) or one string, which the shell runs')
-    if any("\0" in word for word in words):
-        raise ValueError("holds a NUL character, which no program can be given")
-    if not words or not words[0].strip():
-        raise ValueError("is empty; name the program to run")
-    return value
-
-
-CommandLine = Annotated[str | list[str], BeforeValidator(_command_line)]
-"""A list is executed as it is; a string is run by the shell."""
-
-
-class Model(BaseModel):
-    """Base of every table: unknown keys are errors, types are exact, values do not change after loading."""
-
-    # strict: TOML has types, so `parallel = "no"` is a mistake to point out, not something to guess at.
-    # populate_by_name: in Python one writes `Plan(waves=…)`; in a plan file only `[[wave]]` is read.
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, populate_by_name=True
-    )
-
-
-class Environment(Model):
-    """What of the environment an agent sees. Values never enter the journal; only names do."""
-
-    pass_: list[str] = Field(default_factory=list, alias="pass")
-    """Names (globs such as "AWS_*") passed through from the environment `wavectl` was called in."""
-    set: dict[VariableName, Word] = Field(default_factory=dict)
-    """Variables set to a value written here."""
-    from_file: dict[VariableName, Word] = Field(default_factory=dict)
-    """Variables whose value is the content of a file (one trailing newline removed)."""
-    files: list[Word] = Field(default_factory=list)
-    """`.env` files to read variables from."""
 
 
 def _output_from_text(value: object) -> object:
@@ -110,7 +73,8 @@ class Gate(Model):
     commands: list[CheckSpec] = Field(default_factory=list)
     """Commands that must succeed, run one after another."""
     on_failure: OnFailure = "stop"
-    """retry: the failed agents again, told what failed; continue: go on all the same; stop: end the session."""
+    """retry: the failed agents again, told what failed; rollback: put away all the wave changed, and end the session;
+    continue: go on all the same; stop: end the session."""
     retries: int = Field(default=1, ge=0, le=100)
     """With `on_failure = "retry"`: how often, before the session is stopped."""
 
@@ -175,6 +139,8 @@ class Agent(Model):
     """How often a failed attempt is repeated."""
     backoff: Duration = 1.0
     """Wait before the first repetition; doubled each time, five minutes at most."""
+    rollback: Literal["never", "on-failure"] = "never"
+    """on-failure: what a failed attempt changed is put away (into a snapshot), as if it had never run."""
     stop_grace: Duration | None = None
     """Time between the request to end (SIGTERM) and SIGKILL; the session's if not given."""
     env: Environment = Field(default_factory=Environment)
@@ -265,5 +231,15 @@ class Plan(Model):
 
     session: SessionSettings
     """What holds for the whole plan."""
+    snapshots: Snapshots = Field(default_factory=Snapshots)
+    """How the workspace's files are kept."""
+    preview: Preview | None = None
+    """A server that shows the work."""
+    monitors: list[MonitorSpec] = Field(default_factory=list, alias="monitor")
+    """What is watched while agents run, and what is done about what is found."""
+    responders: list[Agent] = Field(default_factory=list, alias="responder")
+    """Agents that reactions start (`do = "start-agent"`): extractors, investigators. Prompts may speak of `finding`."""
+    notify: list[Notify] = Field(default_factory=list)
+    """Where alerts go."""
     waves: list[Wave] = Field(alias="wave", min_length=1)
     """The phases, in order: each starts when the gate of the one before it has passed."""

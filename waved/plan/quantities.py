@@ -89,6 +89,17 @@ def _relative_glob(value: str) -> str:
     return value
 
 
+def _regular_expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return value
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_regular_expression)]
+"""A regular expression in Python's syntax, searched for in each line."""
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),

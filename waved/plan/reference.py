@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import types
@@ -11,13 +12,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waved.plan import models
+from waved.plan import base, guards, models
 from waved.plan.quantities import (
     NAME_PATTERN,
     Duration,
     Glob,
     Name,
     OutputLimit,
+    Pattern,
     Size,
     VariableName,
     Word,
@@ -50,7 +52,13 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("gate", models.Gate),
     ("an entry of gate.commands", models.Check),
     ("an entry of produces or gate.outputs", models.Output),
-    ("env", models.Environment),
+    ("env", base.Environment),
+    ("[snapshots]", guards.Snapshots),
+    ("[preview]", guards.Preview),
+    *((f'[[monitor]] kind = "{kind}"', guards.model_of(kind)) for kind in guards.SHIPPED_KINDS),
+    ("[[monitor]] of a kind that a plug-in adds", guards.PluginMonitor),
+    ("an entry of reactions", guards.Step),
+    ("[[notify]]", guards.Notify),
 )
 _NAMED = {
     Duration: "duration",
@@ -60,9 +68,12 @@ _NAMED = {
     Glob: "path pattern",
     Word: "text",
     VariableName: "variable name",
-    models.CommandLine: "list of words or shell string",
+    base.CommandLine: "list of words or shell string",
     models.OutputSpec: "path pattern or table",
     models.CheckSpec: "command or table",
+    guards.StepSpec: "action, list of actions, or table",
+    Pattern: "regular expression",
+    Any: "value",
     str: "text",
     int: "whole number",
     float: "number",
@@ -140,7 +151,9 @@ def _default(name: str, field: FieldInfo) -> str:
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    if isinstance(value, float) and "rate" not in name:
+    if isinstance(value, list):
+        return f"`{json.dumps(value)}`"
+    if isinstance(value, float) and "rate" not in name and name != "warn_at":
         return f'`"{format_duration(value)}"`'
     if isinstance(value, int) and value >= 1024**2:
         return f'`"{value // 1024**3}GB"`' if value % 1024**3 == 0 else f'`"{value // 1024**2}MB"`'

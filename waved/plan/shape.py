@@ -44,7 +44,7 @@ def problems(error: ValidationError) -> list[Problem]:
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    where: KeyPath = tuple(detail["loc"])
+    where = _without_tag(tuple(detail["loc"]))
     kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
         return _unknown_key(where)
@@ -68,6 +68,11 @@ def _problem(detail: ErrorDetails) -> Problem:
     if kind in ("too_short", "string_too_short"):
         return Problem(where, "is empty")
     return Problem(where, str(detail["msg"]).removeprefix("Value error, "))
+
+
+def _without_tag(where: KeyPath) -> KeyPath:
+    """pydantic names the kind of a monitor's table as if it were a key of it."""
+    return (*where[:2], *where[3:]) if where[:1] == ("monitor",) and len(where) > 2 else where
 
 
 def _unknown_key(where: KeyPath) -> Problem:

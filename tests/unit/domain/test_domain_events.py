@@ -23,6 +23,7 @@ _VALUES: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False),
     float | None: st.none() | st.floats(allow_nan=False),
     list[str]: st.lists(_TEXT, max_size=3),
+    dict[str, list[list[str]]]: st.dictionaries(_TEXT, st.lists(st.lists(_TEXT, max_size=3), max_size=3), max_size=3),
     dict[str, str]: st.dictionaries(_TEXT, _TEXT, max_size=3),
     dict[str, Any]: st.dictionaries(_TEXT, st.integers(0, 9) | st.lists(_TEXT, max_size=2), max_size=3),
     dict[str, int] | None: st.none() | st.dictionaries(_TEXT, st.integers(0, 9), max_size=3),
@@ -76,4 +77,7 @@ def test_data_leaves_out_what_the_row_has_of_its_own() -> None:
 
 def test_intents_are_what_effects_act_upon() -> None:
     intents = {kind for kind in KINDS if ev.KINDS[kind].intent}
-    assert intents == {"session.submitted", "gate.started", "check.started", "run.starting", "run.stopping"}
+    assert intents == {
+        "session.submitted", "gate.started", "check.started", "run.starting", "run.stopping", "run.freezing",
+        "run.thawing", "snapshot.taking", "restore.starting", "alert.raised",
+    }  # fmt: skip

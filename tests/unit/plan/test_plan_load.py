@@ -87,7 +87,7 @@ def test_what_is_written_is_what_is_loaded(tmp_path_factory, plan, seed):
         ('needs = ["a"]', 'agent "a" waits for itself'),
         (
             'gate = { on_failure = "rety" }',
-            'must be one of "retry", "continue", "stop"; found "rety" (did you mean "retry"?)',
+            'must be one of "retry", "rollback", "continue", "stop"; found "rety" (did you mean "retry"?)',
         ),
         ("gate = { commands = [[]] }", "gate.commands[0].run: is empty; name the program to run"),
         ("gate = { commands = [5] }", "gate.commands[0]: must be a table"),

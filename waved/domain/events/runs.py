@@ -33,7 +33,8 @@ class RetryScheduled(Event, kind="retry.scheduled"):
 class RunStarting(Event, kind="run.starting", intent=True):
     """A run is about to be started: journalled before the process is released (invariants 1, 2).
 
-    `purpose` is "agent" or "check"; for a check, `gate` and `index` say which.
+    `purpose` is "agent", "check" (`gate` and `index` say which), "preview", "monitor" (a command; `agent` is the
+    monitor's name) or "responder" (`agent` names it, `reaction` has started it).
     """
 
     run: str
@@ -51,6 +52,8 @@ class RunStarting(Event, kind="run.starting", intent=True):
     """Whose limit that is: agent, wave, session, check."""
     failure: str = ""
     """What failed in the attempt before, for the prompt."""
+    reaction: str = ""
+    """Of a responder: what started it."""
 
 
 @dataclass(slots=True)
