@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from waved.agents.base import PROVIDER_VARIABLES, Deployment, Invocation
+from waved.agents.base import PROVIDER_VARIABLES, AgentProgram, Deployment, Invocation
 
 
-class AiderProgram:
+class AiderProgram(AgentProgram):
     """Edits files and leaves them uncommitted, as the other programs do: several aiders in one repository would fight
     over its index. `args` may say `--auto-commits`; files to edit are given there too.
     """

@@ -5,10 +5,13 @@ Imported in the zygote that forks workers: standard library only, and nothing ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from waved.agents.reader import Reader
 
 LONGEST_ARGUMENT = 100_000
 """Bytes of a prompt on the command line. Linux refuses one argument of 128 KiB or more (E2BIG)."""
@@ -25,6 +28,9 @@ PROVIDER_VARIABLES = (
     "XAI_API_KEY",
 )
 """Environment names (globs) of programs that talk to many model providers."""
+
+Permissions = Literal["read", "edit", "all"]
+"""What an agent may do unasked (`permissions` in a plan): look only; edit files of the workspace; anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,9 @@ class Deployment:
     folder: Path
     """The run's own folder, for what should not lie in the workspace."""
     attempt: int
+    permissions: Permissions = "edit"
+    resume: str = ""
+    """The program's own session to go on with (`SessionNamed`), for programs that can; "": a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,21 @@ class Invocation:
     """What the program reads; None is /dev/null. Never a pipe that stays open: several programs wait on it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whether a program will be able to reach its provider, as far as can be told without trying."""
+
+    ok: bool | None
+    """None: it cannot be told."""
+    detail: str = ""
+    """What it will use ("ANTHROPIC_API_KEY", "~/.codex/auth.json"), or what is missing. Never a secret."""
+
+
 @runtime_checkable
 class Program(Protocol):
-    """An agent program. A plug-in offers a class (or object) of this shape in the entry-point group `waved.agents`."""
+    """What an agent program must have. A plug-in offers a class (or object) of this shape in the entry-point group
+    `waved.agents`; it had better derive from `AgentProgram`, which has a default for everything else.
+    """
 
     name: str
     """As a plan writes it: `use = "claude"`."""
@@ -74,6 +95,77 @@ class Program(Protocol):
     def invocation(self, deployment: Deployment) -> Invocation:
         """The command line of one run; must neither start nor write anything."""
         ...
+
+
+class AgentProgram:
+    """An agent program with all that waved can make use of. What `waved.agents.registry.find_program` returns.
+
+    Everything but the members of `Program` has a default: nothing is read, and the exit status is all that is known.
+    """
+
+    name: str = ""
+    executable: str = ""
+    passes: tuple[str, ...] = ()
+    install_hint: str = ""
+    provider: str = ""
+    """Whose limits it runs into: "anthropic", "openai", "google"; "": it depends on the model (`provider_of`)."""
+    can_resume: bool = False
+    """Whether `invocation` heeds `Deployment.resume`."""
+    version_command: tuple[str, ...] = ()
+    """Prints the version, without network; (): not known."""
+
+    def invocation(self, deployment: Deployment) -> Invocation:
+        """The command line of one run; must neither start nor write anything."""
+        raise NotImplementedError
+
+    def reader(self, deployment: Deployment) -> Reader | None:  # noqa: ARG002 — for those that override it
+        """Reads what that run prints; None: nothing is read. Must not touch any file."""
+        return None
+
+    def provider_of(self, deployment: Deployment) -> str:
+        """The provider of that run: `provider`, or what stands before the "/" of the model's name; "": not known."""
+        vendor, slash, _ = (deployment.model or "").partition("/")
+        return self.provider or (vendor if slash else "")
+
+    def version_in(self, printed: str) -> str:
+        """The version in what `version_command` printed; "" when there is none."""
+        found = _VERSION.search(printed)
+        return found.group() if found is not None else ""
+
+    def login_check(self, env: Mapping[str, str], home: Path) -> Login:  # noqa: ARG002 — as above
+        """Whether it can log in, judged by variables and by which files there are: no network, no program, no token."""
+        return Login(None)
+
+
+_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
+
+
+class PlainProgram(AgentProgram):
+    """A plug-in's program that has the members of `Program`, and as many of the others as it likes."""
+
+    _OPTIONAL: ClassVar = (
+        "provider",
+        "can_resume",
+        "version_command",
+        "reader",
+        "provider_of",
+        "version_in",
+        "login_check",
+    )
+
+    def __init__(self, program: Program) -> None:
+        self.name = program.name
+        self.executable = program.executable
+        self.passes = program.passes
+        self.install_hint = program.install_hint
+        self._program = program
+        for member in self._OPTIONAL:
+            if hasattr(program, member):
+                setattr(self, member, getattr(program, member))
+
+    def invocation(self, deployment: Deployment) -> Invocation:
+        """As the plug-in builds it."""
+        return self._program.invocation(deployment)
 
 
 def fits_argument(prompt: str) -> bool:

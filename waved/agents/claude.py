@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from waved.agents.base import Deployment, Invocation, fits_argument, unless_given
+from waved.agents.base import AgentProgram, Deployment, Invocation, fits_argument, unless_given
 
 
-class ClaudeProgram:
+class ClaudeProgram(AgentProgram):
     """May edit files of the workspace unasked; run commands only as far as `args` or the user's settings allow it."""
 
     name = "claude"

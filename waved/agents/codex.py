@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from waved.agents.base import Deployment, Invocation, unless_given
+from waved.agents.base import AgentProgram, Deployment, Invocation, unless_given
 
 _NO_SANDBOX = "--dangerously-bypass-approvals-and-sandbox"
 
 
-class CodexProgram:
+class CodexProgram(AgentProgram):
     """May change the workspace and run commands inside codex's own sandbox; never asks."""
 
     name = "codex"

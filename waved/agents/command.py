@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from waved.agents.base import Deployment, Invocation
+from waved.agents.base import AgentProgram, Deployment, Invocation
 from waved.errors import PlanError
 
 
-class CommandProgram:
+class CommandProgram(AgentProgram):
     """`command = ["…"]` is executed as it is; `command = "…"` is run by the shell. `args` follow in both.
 
     In a shell string they are the positional parameters ("$@"), never text the shell interprets.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from waved.agents.base import PROVIDER_VARIABLES, Deployment, Invocation, unless_given
+from waved.agents.base import PROVIDER_VARIABLES, AgentProgram, Deployment, Invocation, unless_given
 
 
-class OpencodeProgram:
+class OpencodeProgram(AgentProgram):
     """What opencode's own configuration allows without asking; what it would ask about is refused."""
 
     name = "opencode"

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from waved.agents.base import Program
+from waved.agents.base import AgentProgram, PlainProgram, Program
 from waved.errors import NotFoundError, WavedError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def program_names() -> list[str]:
     return sorted({*BUILT_IN, *_plug_ins()})
 
 
-def find_program(name: str) -> Program:
+def find_program(name: str) -> AgentProgram:
     """The program of that name.
 
     Raises NotFoundError when there is none, and WavedError when the package that offers it cannot be used.
@@ -43,7 +43,7 @@ def find_program(name: str) -> Program:
     target = BUILT_IN.get(name)
     if target is not None:
         module, _, attribute = target.partition(":")
-        built_in: Program = getattr(import_module(module), attribute)()
+        built_in: AgentProgram = getattr(import_module(module), attribute)()
         return built_in
     offers = _plug_ins().get(name, ())
     if not offers:
@@ -54,7 +54,7 @@ def find_program(name: str) -> Program:
     return _load(name, offers[0])
 
 
-def _load(name: str, offer: EntryPoint) -> Program:
+def _load(name: str, offer: EntryPoint) -> AgentProgram:
     hint = f"mend, update or uninstall {_package(offer)}"
     try:
         loaded: Any = offer.load()
@@ -67,7 +67,7 @@ def _load(name: str, offer: EntryPoint) -> Program:
     if missing:
         raise WavedError(f'agent program "{name}" ({offer.value}) lacks {", ".join(missing)}', hint)
     found: Program = program
-    return found
+    return found if isinstance(found, AgentProgram) else PlainProgram(found)
 
 
 def _missing(program: object) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from waved.agents import registry
-from waved.agents.base import Program
+from waved.agents.base import Deployment, Program
 from waved.errors import NotFoundError, WavedError
 
 GOOD = """
@@ -53,6 +53,32 @@ def test_a_plug_in_is_found(add_package: AddPackage) -> None:
     assert isinstance(program, Program)
     assert program.passes == ("GOOSE_*",)
     assert "goose" in registry.program_names()
+
+
+def test_a_plug_in_that_knows_nothing_of_reading_has_the_defaults(add_package: AddPackage) -> None:
+    add_package("goosery", GOOD, goose="Goose")
+    program = registry.find_program("goose")
+    here = Path("/")
+    deployment = Deployment(None, [], "vendor/m-1", "", here, here, here, here, 1)
+    assert program.reader(deployment) is None
+    assert (program.can_resume, program.version_command, program.provider) == (False, (), "")
+    assert program.provider_of(deployment) == "vendor"
+    assert program.login_check({}, here).ok is None
+    assert program.version_in("goose v1.2.3 (abc)") == "1.2.3"
+    with pytest.raises(NotImplementedError):
+        program.invocation(deployment)
+
+
+def test_what_a_plug_in_has_of_the_rest_is_used(add_package: AddPackage) -> None:
+    more = """
+    provider, can_resume, version_command = "vendor", True, ("goose", "--version")
+    def version_in(self, printed):
+        return printed.upper()
+"""
+    add_package("goosery", GOOD + more, goose="Goose")
+    program = registry.find_program("goose")
+    assert (program.provider, program.can_resume, program.version_command) == ("vendor", True, ("goose", "--version"))
+    assert program.version_in("x1") == "X1"
 
 
 def test_a_plug_in_may_offer_an_object(add_package: AddPackage) -> None:
