@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+from waved.agents.activity import Used
 from waved.agents.reader import Reader
+from waved.errors import PlanError
 
 LONGEST_ARGUMENT = 100_000
 """Bytes of a prompt on the command line. Linux refuses one argument of 128 KiB or more (E2BIG)."""
@@ -54,6 +56,8 @@ class Deployment:
     permissions: Permissions = "edit"
     resume: str = ""
     """The program's own session to go on with (`SessionNamed`), for programs that can; "": a new one."""
+    used_before: Used | None = None
+    """The sum of what has been counted of that session: several programs report what it used from its first day on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,26 @@ class PlainProgram(AgentProgram):
 def fits_argument(prompt: str) -> bool:
     """Whether a prompt can be a word of a command line: short enough for Linux, and without NUL."""
     return len(prompt.encode("utf-8", "replace")) <= LONGEST_ARGUMENT and "\0" not in prompt
+
+
+def cannot_be_held_to(program: str, deployment: Deployment, *levels: Permissions) -> None:
+    """Refuse a run whose `permissions` the program has no means to keep. Raises PlanError."""
+    if deployment.permissions in levels:
+        raise PlanError(
+            f'{program} cannot be held to permissions = "{deployment.permissions}"',
+            "leave it out, or use a program that can (docs/agents.md)",
+        )
+
+
+def first_login(env: Mapping[str, str], variables: Sequence[str], files: Mapping[str, Path], missing: str) -> Login:
+    """The first credential there is: a variable that is set, or a file (shown as its key); else what is missing."""
+    for variable in variables:
+        if env.get(variable):
+            return Login(True, variable)
+    for shown, file in files.items():
+        if file.is_file():
+            return Login(True, shown)
+    return Login(False, missing)
 
 
 def unless_given(args: Sequence[str], *words: str, instead: Sequence[str] = ()) -> list[str]:

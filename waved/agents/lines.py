@@ -1,0 +1,201 @@
+"""Cuts what a program prints into lines and decodes the ones that matter (docs/agents.md, "What is read").
+
+Most bytes of a long log are contents of files and output of commands that the program repeats. They are looked over for
+the ends of lines and never decoded: a program's reader says by the beginning of a line what it wants to see of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from json import JSONDecoder
+from typing import Any
+
+from waved.agents.activity import Activity, Result, clip
+from waved.agents.reader import STDERR, STDOUT, Judgement, SideFile
+
+LONGEST_LINE = 1024 * 1024
+"""Bytes of a line that is read; of a longer one only its beginning is looked at."""
+HEAD = 4096
+"""Bytes of an over-long line that are kept."""
+_COMPLAINT = 400
+_decode = JSONDecoder(strict=False).decode
+
+
+class LineReader:
+    """Base of the readers of programs that print a line for each thing they do.
+
+    A reader overrides `_line` (and `_judge`), and adds what it learns to `self._found`.
+    """
+
+    side_files: tuple[SideFile, ...] = ()
+
+    def __init__(self, provider: str = "") -> None:
+        self.provider = provider
+        self.finished = False
+        self.too_long = 0
+        self.unknown = 0
+        """Lines that told nothing: not JSON, or of a kind that is not known."""
+        self.result: Result | None = None
+        """The last one."""
+        self.complaint = ""
+        """The last line on stderr: often the only reason that is given."""
+        self._found: list[Activity] = []
+        self._parts: dict[int, list[bytes]] = {}
+        self._sizes: dict[int, int] = {}
+
+    # --- bytes to lines -----------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes | memoryview, stream: int = STDOUT) -> list[Activity]:
+        """See `waved.agents.reader.Reader`."""
+        if not isinstance(data, bytes):
+            data = bytes(data)
+        found: list[Activity] = []
+        self._found = found
+        size = len(data)
+        find = data.find
+        start = 0
+        end = find(b"\n")
+        if end >= 0 and self._sizes.get(stream):
+            self._more(stream, data, 0, end)
+            self._flush(stream)
+            start = end + 1
+            end = find(b"\n", start)
+        while end >= 0:
+            self._guarded(stream, data, start, end)
+            start = end + 1
+            end = find(b"\n", start)
+        if start < size:
+            self._more(stream, data, start, size)
+        return found
+
+    def close(self) -> list[Activity]:
+        """See `waved.agents.reader.Reader`."""
+        found: list[Activity] = []
+        self._found = found
+        for stream in sorted(self._sizes):
+            if self._sizes[stream]:
+                self._flush(stream)
+        self._ended()
+        return found
+
+    def _more(self, stream: int, data: bytes, start: int, end: int) -> None:
+        """Keep a piece of a line that has not ended; of one that is too long, its beginning."""
+        parts = self._parts.setdefault(stream, [])
+        size = self._sizes.get(stream, 0)
+        self._sizes[stream] = size + end - start
+        if size <= LONGEST_LINE:
+            parts.append(data[start:end])
+            if size + end - start > LONGEST_LINE:
+                parts[:] = [b"".join(parts)[:HEAD]]
+
+    def _flush(self, stream: int) -> None:
+        """The line of which the pieces were kept has ended."""
+        size = self._sizes[stream]
+        line = b"".join(self._parts[stream])
+        self._sizes[stream] = 0
+        self._parts[stream].clear()
+        if size > LONGEST_LINE:
+            self._overlong(stream, line, size)
+        else:
+            self._guarded(stream, line, 0, size)
+
+    def _guarded(self, stream: int, data: bytes, start: int, end: int) -> None:
+        if end - start > LONGEST_LINE:
+            self._overlong(stream, data[start : start + HEAD], end - start)
+            return
+        try:
+            if stream == STDERR:
+                self._stderr(data[start:end])
+            elif end > start:
+                self._line(data, start, end)
+        except Exception:  # noqa: BLE001 — whatever a program prints, its worker must live to see its end
+            self.unknown += 1
+
+    def _overlong(self, stream: int, head: bytes, size: int) -> None:
+        self.too_long += 1
+        if stream == STDERR:
+            return
+        try:
+            self._long_line(head, size)
+        except Exception:  # noqa: BLE001 — as above
+            self.unknown += 1
+
+    # --- what readers override ----------------------------------------------------------------------------------
+
+    def _line(self, data: bytes, start: int, end: int) -> None:
+        """One line of stdout or of a side file, `data[start:end]`, never empty. Look before decoding."""
+        event = self._decoded(data, start, end)
+        if event is not None:
+            self._event(event)
+
+    def _event(self, event: Mapping[str, Any]) -> None:
+        """One JSON object."""
+        raise NotImplementedError
+
+    def _long_line(self, head: bytes, size: int) -> None:
+        """The beginning of a line of `size` bytes that is too long to be decoded."""
+
+    def _stderr(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").strip()
+        if text:
+            self.complaint = clip(text, _COMPLAINT)
+
+    def _ended(self) -> None:
+        """All has been read: report what was held back."""
+
+    # --- help for readers ---------------------------------------------------------------------------------------
+
+    def _decoded(self, data: bytes, start: int, end: int) -> dict[str, Any] | None:
+        """The JSON object of a line; None, and counted, when it is none."""
+        if data[start] == 0x7B:
+            try:
+                event = _decode(str(data[start:end], "utf-8", "replace"))
+            except (ValueError, RecursionError):
+                event = None
+            if isinstance(event, dict):
+                return event
+        self.unknown += 1
+        return None
+
+    def judge(self, exit_code: int | None, signal: int | None) -> Judgement:
+        """See `waved.agents.reader.Reader`. The rule of most programs: a good result, and exit status 0."""
+        result = self.result
+        if result is None:
+            return unfinished(exit_code, signal, self.complaint)
+        if result.ok is False:
+            return Judgement(False, result.error or self.complaint or result.subtype or "it reports a failure")
+        if exit_code or (signal and not self.finished):
+            return Judgement(False, f"{how_it_ended(exit_code, signal)}, in spite of a good result")
+        return Judgement(result.ok)
+
+
+def unfinished(exit_code: int | None, signal: int | None, complaint: str = "") -> Judgement:
+    """The judgement of a program that ended without saying how it went."""
+    reason = f"{how_it_ended(exit_code, signal)} without a result"
+    if signal or exit_code in INTERRUPTED:
+        return Judgement(False, reason, "interrupted")
+    return Judgement(False, f"{reason}: {complaint}" if complaint else reason, "no-result")
+
+
+INTERRUPTED = (130, 143)
+"""What programs that catch SIGINT and SIGTERM exit with (128 + the signal's number)."""
+
+
+def how_it_ended(exit_code: int | None, signal: int | None) -> str:
+    """ "exited with status 3", or "ended by signal 9"."""
+    return f"ended by signal {signal}" if signal else f"exited with status {exit_code}"
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one instead of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> Sequence[Any]:
+    """A JSON array, or an empty one instead of anything else."""
+    return value if isinstance(value, list) else ()
+
+
+def text(value: object) -> str:
+    """A JSON string as a name to keep; "" instead of anything else."""
+    return clip(value)
