@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -15,10 +16,12 @@ from typing import Any
 
 import psutil
 
-from tests.benchmarks.probe import BenchmarkError
+from tests.benchmarks.probe import BenchmarkError, cache
 from wavectl import Client
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT_SIZE = 20_000_000
+"""Bytes; what is larger is removed at once."""
 
 
 class Daemon:
@@ -32,7 +35,10 @@ class Daemon:
             "WAVED_STATE_DIR": str(folder / "state"),
             "WAVED_RUNTIME_DIR": str(folder / "run"),
             "PYTHONPATH": str(ROOT),
+            # Compiled once, as an installed program is, and not in each command that is timed.
+            "PYTHONPYCACHEPREFIX": str(cache() / "bytecode"),
         }
+        self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         reading, writing = os.pipe()
         command = [sys.executable, "-m", "waved", "--ready-fd", str(writing)]
         nothing = subprocess.DEVNULL
@@ -118,11 +124,15 @@ def daemon() -> Iterator[Daemon]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A temporary folder with a short name (unix sockets allow 107 bytes), removed at the end."""
+    """A temporary folder with a short name (unix sockets allow 107 bytes); a small one is removed at exit.
+
+    Not before: a file system may look at each file that was deleted a moment ago when one is made (ext4 without a
+    journal does for a minute), and the repetitions that follow would pay for those before.
+    """
     folder = Path(tempfile.mkdtemp(prefix="wb-"))
-    try:
-        yield folder
-    finally:
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    yield folder
+    if sum(path.lstat().st_size for path in folder.rglob("*")) > KEPT_SIZE:
         shutil.rmtree(folder, ignore_errors=True)
 
 

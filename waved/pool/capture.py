@@ -31,13 +31,11 @@ class Capture:
     removed and counted in `rotated`.
     """
 
-    def __init__(self, folder: Path, clock_offset: float, limit: int | None = None) -> None:
-        self._folder = folder
+    def __init__(self, folder: str | Path, clock_offset: float, limit: int | None = None) -> None:
+        self._folder = Path(folder)
         self._offset_ns = int(clock_offset * 1e9)
         self._part = limit // SEGMENTS if limit is not None else None
-        # Anonymous memory costs nothing until it is touched; most runs print little.
-        self._buffer = mmap.mmap(-1, _PIECE)
-        self._view = memoryview(self._buffer)
+        self._buffer: mmap.mmap | None = None
         self.written = 0
         self.dropped = 0
         self.rotated = 0
@@ -60,18 +58,16 @@ class Capture:
         new = segment(self._folder, base)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         output = os.open(new.output, flags, 0o600)
-        try:
-            index = os.open(new.index_file, flags, 0o600)
-        except OSError:
-            os.close(output)
-            raise
-        self._output, self._index = output, index
+        self._output, self._index = output, -1
         self._records = 0
         self._full_at = self._part
         self._segments.append(new)
 
     def pump(self, fd: int) -> bool:
         """Move what is there from one stream to the files; False when the stream has ended (it is closed then)."""
+        if self._buffer is None:
+            # Anonymous memory costs nothing until it is touched; most runs print little.
+            self._buffer = mmap.mmap(-1, _PIECE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         try:
             count = os.readv(fd, [self._buffer])
         except BlockingIOError:
@@ -80,7 +76,7 @@ class Capture:
             os.close(fd)
             del self.streams[fd]
             return False
-        self._keep(self.streams[fd], count)
+        self._keep(self.streams[fd], self._buffer, count)
         return True
 
     def drain(self) -> None:
@@ -100,12 +96,13 @@ class Capture:
             return False
         return True
 
-    def _keep(self, stream: int, count: int) -> None:
+    def _keep(self, stream: int, buffer: mmap.mmap, count: int) -> None:
+        view = memoryview(buffer)
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + self._offset_ns
         done = 0
         while done < count:
             try:
-                wrote = os.write(self._output, self._view[done : done + min(count - done, self._room())])
+                wrote = os.write(self._output, view[done : done + min(count - done, self._room())])
             except OSError:
                 break
             self.written += wrote
@@ -130,6 +127,9 @@ class Capture:
         length = min(self.written - self._unindexed, 0xFFFFFFFF)
         record = RECORD.pack(now, self._unindexed, length, stream)
         try:
+            if self._index < 0:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+                self._index = os.open(self._segments[-1].index_file, flags, 0o600)
             # At its own place: a record that a full disk tore is written over by the next.
             if os.pwrite(self._index, record, self._records * RECORD.size) == RECORD.size:
                 self._records += 1
@@ -148,18 +148,20 @@ class Capture:
             return
         self._unindexed = self.written
         for fd in old:
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
         while len(self._segments) > SEGMENTS:
             oldest = self._segments.popleft()
             self.rotated = self._segments[0].base
             with contextlib.suppress(OSError):
-                oldest.index_file.unlink()
+                oldest.index_file.unlink(missing_ok=True)
                 oldest.output.unlink()
 
     def close(self) -> None:
         """Close everything; the files stay."""
         for fd in (*self.streams, self._output, self._index):
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
         self.streams.clear()
 
     def tail(self, limit: int) -> str:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from waved.pool.linux import write_small
+
 VARIABLE = "WAVED_CGROUP"
 """`off`, or the folder of a group (cgroup v2) below which waved may make groups; by default its own, if it may."""
 PREFIX = "waved-worker-"
@@ -82,34 +84,34 @@ def group_of(home: Path, worker: int) -> Path:
     return home / f"{PREFIX}{worker}"
 
 
-def enter(home: Path) -> Path | None:
-    """Put this process into a group of its own; None when that cannot be had."""
-    group = group_of(home, os.getpid())
+def enter(home: str) -> str:
+    """Put this process into a group of its own; "" when that cannot be had."""
+    group = f"{home}/{PREFIX}{os.getpid()}"
     for _ in range(3):
         try:
-            group.mkdir()
+            os.mkdir(group)  # noqa: PTH102 — in every forked worker: no more memory is touched than must be
         except FileExistsError:
-            end(group)  # of a worker that had our pid before us and is dead
+            end(Path(group))  # of a worker that had our pid before us and is dead
             continue
         except OSError:
-            return None
+            return ""
         try:
-            (group / "cgroup.procs").write_text("0")
+            write_small(f"{group}/cgroup.procs", b"0")
         except FileNotFoundError:
             continue  # removed by a sweep that found it empty
         except OSError:
             with contextlib.suppress(OSError):
-                group.rmdir()
-            return None
+                os.rmdir(group)  # noqa: PTH106
+            return ""
         return group
-    return None
+    return ""
 
 
-def leave(home: Path, group: Path) -> None:
+def leave(home: str, group: str) -> None:
     """Step out of a group of our own and remove it; for when nobody will do that for us."""
     with contextlib.suppress(OSError):
-        (home / "cgroup.procs").write_text("0")
-        group.rmdir()
+        write_small(f"{home}/cgroup.procs", b"0")
+        os.rmdir(group)  # noqa: PTH106
 
 
 def members(group: Path) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from waved.pool import record
 from waved.pool.linux import boot_seconds
-from waved.pool.survivors import Marks, read_marks
+from waved.pool.survivors import read_marks
 
 PATIENCE = 2.0
 """Seconds a worker of an earlier daemon gets to let go of a run it had made ready."""
@@ -20,17 +20,29 @@ class TakenError(Exception):
     """The run's folder is somebody else's: this worker has no say about the run."""
 
 
-def claim(folder: Path, marks: Marks) -> int:
-    """Make the run's folder and hold its lock, whose descriptor is returned. Raises TakenError, and OSError."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def claim(folder: str, mark: bytes) -> int:
+    """Make the run's folder and hold its lock, whose descriptor is returned; `mark`: who holds it.
+
+    Raises TakenError, and OSError.
+    """
+    try:
+        os.mkdir(folder, 0o700)  # noqa: PTH102 — for every run: no more memory is touched than must be
+    except FileNotFoundError:
+        Path(folder).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(Path(folder))
+    except FileExistsError:
+        _clear_forecast(Path(folder))
+    lock = os.open(f"{folder}/{record.LOCK}", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # held by others only for the moment in which they look at it
+    os.write(lock, mark)
+    return lock
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         _clear_forecast(folder)
-    lock = os.open(folder / record.LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)  # held by others only for the moment in which they look at it
-    marks.write(lock)
-    return lock
 
 
 def _clear_forecast(folder: Path) -> None:

@@ -19,7 +19,7 @@ from waved.pool import record
 from waved.pool.launch import SHORTAGES, NotStartedError, ShortageError, resolve
 
 
-def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
+def prepare(spec: dict[str, Any], folder: str) -> Invocation:
     """Render the prompt (kept as `prompt.md`) and build the command line. Raises NotStartedError saying why not."""
     try:
         return _invocation(spec, folder)
@@ -31,9 +31,9 @@ def prepare(spec: dict[str, Any], folder: Path) -> Invocation:
         raise NotStartedError(f"cannot write the run's files in {folder}: {error.strerror}") from None
 
 
-def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
+def _invocation(spec: dict[str, Any], folder: str) -> Invocation:
     context = spec["context"]
-    (folder / record.CONTEXT).write_text(json.dumps(context), encoding="utf-8")
+    record.write_file(folder, record.CONTEXT, json.dumps(context))
     prompt = ""
     if spec["prompt"] or spec["tasks"] or spec["instructions"]:
         prompt = prompts.compose(
@@ -43,8 +43,7 @@ def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
             context=context,
             failure=spec["failure"],
         )
-    prompt_path = folder / record.PROMPT
-    prompt_path.write_text(prompt, encoding="utf-8")
+    record.write_file(folder, record.PROMPT, prompt)
     words = {**context, "tasks": spec["tasks"], "failure": spec["failure"], "prompt": prompt}
     command = spec["command"]
     if isinstance(command, list) and spec["purpose"] == "agent":
@@ -54,10 +53,10 @@ def _invocation(spec: dict[str, Any], folder: Path) -> Invocation:
         args=[prompts.render(word, words) for word in spec["args"]],
         model=spec["model"],
         prompt=prompt,
-        prompt_path=prompt_path,
+        prompt_path=Path(folder, record.PROMPT),
         workspace=Path(spec["workspace"]),
         cwd=Path(spec["cwd"]),
-        folder=folder,
+        folder=Path(folder),
         attempt=spec["attempt"],
     )
     return find_program(spec["program"]).invocation(deployment)

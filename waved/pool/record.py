@@ -24,19 +24,20 @@ EXIT_ROOM = 8192
 _SHORT_TAIL = 500
 
 
-def make_room_for_exit(folder: Path) -> None:
+def make_room_for_exit(folder: str) -> None:
     """Set disk space aside for the exit record, so that a full disk does not take the truth about a run's end. Raises
     OSError. What is there until it is written is no record (`read_exit`).
     """
-    fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(f"{folder}/{EXIT}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(fd, 0, EXIT_ROOM)
     finally:
         os.close(fd)
 
 
-def write_exit(folder: Path, record: dict[str, Any]) -> None:
-    """Write the exit record durably; raises OSError. A torn record is recognised by its checksum.
+def write_exit(folder: str, record: dict[str, Any]) -> None:
+    """Write the exit record; raises OSError. A torn record is recognised by its checksum. It outlives this process and
+    the daemon at once, and a power cut after `sync_exit`.
 
     Of a long one that a full disk does not take, the tail of output is cut: all else fits into the room set aside.
     """
@@ -47,15 +48,34 @@ def write_exit(folder: Path, record: dict[str, Any]) -> None:
         _write_exit(folder, seal(json.dumps(short, ensure_ascii=True).encode()))
 
 
-def _write_exit(folder: Path, line: bytes) -> None:
-    fd = os.open(folder / EXIT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _write_exit(folder: str, line: bytes) -> None:
+    fd = os.open(f"{folder}/{EXIT}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         written = 0
         while written < len(line):
             written += os.pwrite(fd, line[written:], written)
         os.ftruncate(fd, len(line))
         failpoints.hit("worker.in-exit-record")
+    finally:
+        os.close(fd)
+
+
+def sync_exit(folder: str) -> None:
+    """Have the exit record outlive a power cut; raises OSError."""
+    fd = os.open(f"{folder}/{EXIT}", os.O_WRONLY | os.O_CLOEXEC)
+    try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_file(folder: str, name: str, text: str) -> None:
+    """Write one of the run's small files. Raises OSError."""
+    fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(fd, data) :]
     finally:
         os.close(fd)
 
@@ -77,12 +97,12 @@ def read_exit(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def write_spec(folder: Path, spec: dict[str, Any], argv: list[str]) -> None:
+def write_spec(folder: str, spec: dict[str, Any], argv: list[str]) -> None:
     """Write down what is run, for people: names of environment variables, never their values."""
     shown = {name: value for name, value in spec.items() if name not in ("env", "context", "prompt", "instructions")}
     shown["argv"] = argv
     shown["environment"] = sorted(spec.get("env", {}))
-    (folder / SPEC).write_text(json.dumps(shown) + "\n", encoding="utf-8")
+    write_file(folder, SPEC, json.dumps(shown) + "\n")
 
 
 def is_locked(folder: Path) -> bool:

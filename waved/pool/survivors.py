@@ -13,12 +13,13 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from waved.pool import cgroup, record, tree
+from waved.pool.linux import read_small
 
 PATIENCE = 5.0
 """Seconds to wait for a worker's death, and again for all that it left to be gone."""
@@ -28,9 +29,15 @@ OWN_NAMES = frozenset({"waved-worker", "waved-zygote"})
 """Children of a subreaper of ours that are no orphans: they end by themselves."""
 
 
+SPAWNING = b'{"spawning": true}\n'
+"""The mark that says that the run's program may begin at any moment."""
+
+
 @dataclass(slots=True)
 class Marks:
-    """What the processes of a run are known by; kept in its folder's lock file."""
+    """What the processes of a run are known by; kept in its folder's lock file, in lines of JSON: what is found out
+    later is added, durable against everything but a power cut (after which marks mean nothing).
+    """
 
     boot: str = ""
     """Pids and times mean something only on the boot they were seen on."""
@@ -48,17 +55,42 @@ class Marks:
     group: str = ""
     """The worker's control group; empty when it has none."""
 
-    def write(self, fd: int) -> None:
-        """Write them to the lock file, durable against everything but a power cut (after which they mean nothing)."""
-        line = json.dumps(asdict(self)).encode() + b"\n"
-        os.pwrite(fd, line, 0)
-        os.ftruncate(fd, len(line))
+
+def zygote_line(zygote: int, start: int) -> bytes:
+    """The marks that all workers of a zygote share."""
+    return json.dumps({"boot": boot_id(), "zygote": zygote, "zygote_start": start}).encode() + b"\n"
+
+
+def worker_line(pid: int, start: int) -> bytes:
+    """The mark of a worker itself."""
+    return b'{"worker": %d, "worker_start": %d}\n' % (pid, start)
+
+
+def group_line(group: str) -> bytes:
+    """The mark of a worker's control group."""
+    return json.dumps({"group": group}).encode() + b"\n"
+
+
+def pipes_line(pipes: list[int]) -> bytes:
+    """The mark by which a run's pipes are known."""
+    return b'{"pipes": [%s]}\n' % b", ".join(b"%d" % inode for inode in pipes)
+
+
+def main_line(pid: int, start: int) -> bytes:
+    """The mark by which a run's program is known."""
+    return b'{"main": %d, "main_start": %d}\n' % (pid, start)
 
 
 def read_marks(folder: Path) -> Marks:
     """The marks of a run; empty ones when it has none (its worker died early) or they are of another boot."""
     try:
-        found: dict[str, Any] = json.loads((folder / record.LOCK).read_text())
+        lines = (folder / record.LOCK).read_bytes().splitlines()
+        found: dict[str, Any] = {}
+        for line in lines:
+            try:
+                found.update(json.loads(line))
+            except ValueError:
+                found["spawning"] = True  # torn: it may have been that
         marks = Marks(**{name: found[name] for name in Marks.__dataclass_fields__ if name in found})
     except (OSError, ValueError, TypeError):
         return Marks()
@@ -74,7 +106,7 @@ def never_began(folder: Path) -> bool:
 def boot_id() -> str:
     """Different after each boot of the machine."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return read_small("/proc/sys/kernel/random/boot_id").decode().strip()
     except OSError:
         return ""
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from waved.pool.linux import read_small
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -28,8 +30,7 @@ class Process:
 def look(pid: int) -> Process | None:
     """The process with this pid, or None when there is none (a zombie is none: nothing of it runs)."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 — called thousands of times while killing
-            stat = file.read()
+        stat = read_small(f"/proc/{pid}/stat")  # called thousands of times while killing
     except OSError:
         return None
     opening, closing = stat.index(b"("), stat.rindex(b")")

@@ -21,6 +21,7 @@ from typing import Any
 
 from waved import failpoints
 from waved.pool import cgroup, tree, worker
+from waved.pool.birth import Cradle
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.linux import become_subreaper, set_process_name
 
@@ -46,6 +47,8 @@ def main() -> None:
 
 def _preload() -> None:
     """Import what runs need, once, before any fork."""
+    import resource  # noqa: F401 — os.wait4 would, in each worker
+
     from waved.agents.registry import find_program, program_names
     from waved.plan import prompts
 
@@ -64,11 +67,10 @@ class Zygote:
         self.channel: Channel | None = channel
         self.home = home
         """The control group in which workers make theirs; None: they have none."""
-        self.start = tree.start_of(os.getpid())
+        self.cradle = Cradle.here(home)
         self.workers: set[int] = set()
         self.wakeup, self._wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
     def serve(self) -> None:
         """Until the daemon is gone and no worker is left."""
@@ -112,8 +114,6 @@ class Zygote:
         """In the child: serve one run and exit, whatever happens."""
         code = 70
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.close(self.wakeup)
             os.close(self._wakeup_write)
             if self.channel is not None:
@@ -121,7 +121,7 @@ class Zygote:
             for other in others:
                 if other != fd:
                     os.close(other)
-            worker.main(Channel(socket.socket(fileno=fd)), self.home, self.start)
+            worker.main(Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fd)), self.cradle)
             code = 0
         except BaseException:  # noqa: BLE001 — the last line of defence of a forked process: it must not return
             import traceback
@@ -194,7 +194,3 @@ class Zygote:
             except BlockingIOError:
                 # It hangs. Ending what dead workers left must not wait for it; it finds out about them by itself.
                 return
-
-
-if __name__ == "__main__":
-    main()

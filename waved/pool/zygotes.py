@@ -49,7 +49,7 @@ class Zygotes:
         root = str(Path(waved.__file__).parents[1])
         path = os.pathsep.join([root, *filter(None, [self._environment.get("PYTHONPATH")])])
         return subprocess.Popen(
-            [sys.executable, "-m", "waved.pool.zygote", str(theirs.fileno())],
+            [sys.executable, "-m", "waved.pool", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**self._environment, "PYTHONPATH": path},

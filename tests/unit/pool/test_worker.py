@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from waved.pool import record, tree, worker
+from waved.pool.birth import Cradle
 from waved.pool.channel import Channel, ChannelClosedError
 
 
@@ -22,7 +23,7 @@ def channel() -> Iterator[Channel]:
     if pid == 0:
         ours.close()
         try:
-            worker.main(theirs, None, 0)
+            worker.main(theirs, Cradle.here(None))
         finally:
             os._exit(0)
     theirs.close()
@@ -89,7 +90,7 @@ def test_what_a_killed_worker_had_only_made_ready_is_made_ready_anew(channel: Ch
 def test_a_folder_with_the_end_of_a_run_is_not_touched(channel: Channel, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / record.LOCK).write_text("{}")
-    record.write_exit(tmp_path / "a", {"run": "s/a", "outcome": "exited", "exit_code": 7})
+    record.write_exit(str(tmp_path / "a"), {"run": "s/a", "outcome": "exited", "exit_code": 7})
     channel.send({"arm": spec_of(tmp_path, "a", "touch started")})
     assert heard(channel, "ended")["ended"]["outcome"] == "withdrawn"
     left = record.read_exit(tmp_path / "a")
