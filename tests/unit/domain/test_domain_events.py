@@ -18,6 +18,7 @@ _TEXT = st.text(max_size=20)
 _VALUES: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     bool: st.booleans(),
+    bool | None: st.none() | st.booleans(),
     int: st.integers(-(2**62), 2**62),
     int | None: st.none() | st.integers(-(2**62), 2**62),
     float: st.floats(allow_nan=False),

@@ -1,5 +1,10 @@
 """Everything that can happen: see `waved.domain.events.base`. Each module holds the events of one subject."""
 
+from waved.domain.events.activity import (
+    ProviderLimited,
+    RunActed,
+    RunStalled,
+)
 from waved.domain.events.base import KINDS, Event, from_data
 from waved.domain.events.daemon import (
     DaemonStarted,
@@ -73,14 +78,17 @@ __all__ = [
     "JournalSalvaged",
     "PreviewAnswered",
     "PreviewFailed",
+    "ProviderLimited",
     "ReactionEnded",
     "ReactionStarted",
     "RestoreEnded",
     "RestoreStarting",
     "RetryScheduled",
+    "RunActed",
     "RunEnded",
     "RunFreezing",
     "RunFrozen",
+    "RunStalled",
     "RunStarted",
     "RunStarting",
     "RunStopping",

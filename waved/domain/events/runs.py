@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from waved.domain.events.base import Event
 
@@ -102,3 +103,13 @@ class RunEnded(Event, kind="run.ended"):
     cpu_seconds: float | None = None
     max_rss: int | None = None
     """Bytes."""
+    judged: bool | None = None
+    """Whether the program's own last word says it succeeded; None: it says nothing, and the exit status counts."""
+    cause: str = ""
+    """Why it did not, as far as it matters to what follows: see `waved.agents.reader.Cause`."""
+    reset_at: float | None = None
+    """With cause rate-limited: when the provider will take calls again."""
+    last_words: str = ""
+    """What the agent said last; at most 2,000 characters."""
+    acted: dict[str, Any] = field(default_factory=dict)
+    """The last `run.acted`: program_session, model, version, usage."""
