@@ -5,8 +5,8 @@ Pure; lives in the worker, which imports little.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -41,18 +41,23 @@ LAST_WORDS = 2_000
 TOO_MANY_REQUESTS = 429
 
 
-@dataclass(frozen=True, slots=True)
 class Documentation:
-    """Which tool calls look up documentation (requirement S2): patterns as of the shell."""
+    """Which tool calls look up documentation (requirement S2).
 
-    tools: Sequence[str] = ()
-    paths: Sequence[str] = ()
+    `tools` are patterns as of the shell, `paths` regular expressions for paths relative to `workspace`.
+    """
+
+    def __init__(self, tools: Sequence[str] = (), paths: Sequence[str] = (), workspace: str = "") -> None:
+        self._tools = tuple(tools)
+        self._paths = [re.compile(path) for path in paths]
+        self._prefix = f"{workspace}/"
 
     def covers(self, call: ToolCalled) -> bool:
         """Whether the result of this call is documentation."""
-        if any(fnmatchcase(call.tool, pattern) for pattern in self.tools):
+        if any(fnmatchcase(call.tool, pattern) for pattern in self._tools):
             return True
-        return any(fnmatchcase(path, pattern) for path in call.paths_read for pattern in self.paths)
+        within = [path.removeprefix(self._prefix) for path in call.paths_read]
+        return any(expression.fullmatch(path) for path in within for expression in self._paths)
 
 
 _URGENT = ("rate-limited", "waiting", "finished")

@@ -177,6 +177,7 @@ def _starting(session: Session, node: Node, wave: WaveState, now: float) -> ev.R
         timeout=timeout,
         timeout_of=whose,
         failure=node.failure,
+        resume=node.runs[-1].program_session if node.agent.resume and node.runs else "",
     )
 
 

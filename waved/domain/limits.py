@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from waved.domain.state import Node, Session, WaveState
+from waved.domain.state import Node, Run, Session, WaveState
 
 MAX_BACKOFF = 300.0
 """Seconds; the wait before a repetition is doubled up to this."""
 MAX_START_WAIT = 60.0
 """Seconds; the longest wait before a start that failed for want of a worker is tried again."""
+MAX_REFUSAL_WAIT = 900.0
+"""Seconds; the longest wait before a call is tried again that a provider refused without saying until when."""
+MOST_REFUSALS = 30
+"""Refusals in a row after which an assignment has failed."""
 SHORTEST = 0.001
 """Seconds; a run decided at the very end of its wave still gets a limit, not none."""
 
@@ -37,3 +41,17 @@ def start_wait(withdrawn: int) -> float:
     where no process can be made, trying without pause would only fill the journal.
     """
     return 0.0 if withdrawn <= 1 else min(2.0 ** min(withdrawn - 2, 10), MAX_START_WAIT)
+
+
+def was_refused(run: Run) -> bool:
+    """Whether the run ended because its provider took no more calls, or could not answer them."""
+    return not run.succeeded and run.cause in ("rate-limited", "overloaded") and not run.stop_reason
+
+
+def refusal_wait(node: Node, run: Run, now: float) -> float:
+    """When a refused run is repeated: at the time the provider named, else after a wait that is doubled each time.
+
+    Seconds on waved's clock. Never sooner than after the agent's `backoff`: a time named may be wrong.
+    """
+    waited: float = now + min(max(node.agent.backoff, 1.0) * 2.0 ** min(node.refused - 1, 10), MAX_REFUSAL_WAIT)
+    return waited if run.reset_at is None else max(run.reset_at, now + node.agent.backoff)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
+from waved.domain.usage import ActingState, Usage
 from waved.plan import graph
 from waved.plan.models import Agent, Check, Output, Plan, Task, Wave
 
@@ -59,11 +60,28 @@ class Run:
     leftovers: list[str] = field(default_factory=list)
     cpu_seconds: float | None = None
     max_rss: int | None = None
+    judged: bool | None = None
+    """What the program's own last word amounts to; None: it has none."""
+    cause: str = ""
+    reset_at: float | None = None
+    last_words: str = ""
+    acting: ActingState = ""
+    """What the program is at."""
+    acting_since: float = 0.0
+    tool: str = ""
+    acting_detail: str = ""
+    program_session: str = ""
+    provider: str = ""
+    model: str = ""
+    version: str = ""
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def succeeded(self) -> bool:
-        """The program ended by itself with exit code 0; says nothing about its gate."""
-        return self.outcome == "exited" and self.exit_code == 0
+        """The program says so; of one that says nothing: it ended by itself with exit code 0."""
+        if self.outcome != "exited":
+            return False
+        return self.exit_code == 0 if self.judged is None else self.judged
 
     @property
     def explanation(self) -> str:
@@ -123,6 +141,8 @@ class Node:
     """Attempts made before a wave or a person had it run again: they do not count against `retries`."""
     withdrawn: int = 0
     """Runs in a row, the last included, that never began."""
+    refused: int = 0
+    """Runs in a row, the last included, that ended because the provider refused calls."""
     retry_at: float | None = None
     failure: str = ""
     """What failed in the attempt before, told to the next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waved.domain import events as ev
 from waved.domain.gate import build_checks, was_cut_short
-from waved.domain.limits import backoff, start_wait
+from waved.domain.limits import MOST_REFUSALS, backoff, refusal_wait, start_wait, was_refused
 from waved.domain.state import Gate, Node, Run, Session, WaveState
 
 
@@ -27,6 +27,10 @@ def out_of_time(session: Session, wave: WaveState, now: float) -> bool:
     return session.stop_outcome == "timed-out" or (wave.deadline is not None and now >= wave.deadline)
 
 
+def _may_go_on(session: Session, wave: WaveState, now: float) -> bool:
+    return session.phase == "running" and not out_of_time(session, wave, now)
+
+
 def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Event]:
     wave = session.waves[node.wave]
     run = node.runs[-1]
@@ -46,6 +50,9 @@ def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Ev
         return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, node.failure)]
     if run.outcome in ("stopped", "withdrawn"):
         return [_cut_short(session, node, run.stop_reason or run.reason, now)]
+    if was_refused(run) and node.refused <= MOST_REFUSALS and _may_go_on(session, wave, now):
+        at = refusal_wait(node, run, now)
+        return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, run.explanation)]
     outcome = "timed-out" if run.outcome == "timed-out" else "failed"
     may_retry = run.timeout_of == "agent" or outcome == "failed"
     return [_failed(session, node, outcome, run.explanation, node.agent.retries if may_retry else 0, now)]
@@ -80,7 +87,7 @@ def _lost(session: Session, node: Node, run: Run, now: float) -> list[ev.Event]:
 def _failed(session: Session, node: Node, outcome: str, reason: str, retries: int, now: float) -> ev.Event:
     """A repetition if attempts are left and there is time for it, else the end."""
     wave = session.waves[node.wave]
-    if session.phase == "running" and node.attempt - node.base <= retries and not out_of_time(session, wave, now):
+    if node.attempt - node.base <= retries and _may_go_on(session, wave, now):
         at = now + backoff(node)
         return ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, reason)
     return _ended(session, node, outcome, reason)

@@ -153,4 +153,13 @@ def _run(run: Run) -> dict[str, Any]:
         "leftovers": list(run.leftovers),
         "cpu_seconds": run.cpu_seconds,
         "max_rss": run.max_rss,
+        "acting": run.acting,
+        "acting_since": run.acting_since,
+        "tool": run.tool,
+        "detail": run.acting_detail,
+        "reset_at": run.reset_at,
+        "model": run.model,
+        "version": run.version,
+        "usage": run.usage.as_dict(),
+        "last_words": run.last_words,
     }

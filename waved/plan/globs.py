@@ -53,6 +53,14 @@ def matches(pattern: str, path: str) -> bool:
     return any(expression.fullmatch(path) for expression in _expressions(pattern))
 
 
+def expressions(patterns: Sequence[str]) -> list[str]:
+    """The same patterns as regular expressions for `re.fullmatch`, for those who must not import wcmatch.
+
+    Raises PlanError.
+    """
+    return [expression.pattern for pattern in patterns for expression in _expressions(pattern)]
+
+
 def find(root: Path, patterns: Sequence[str], limit: int) -> list[str]:
     """Files under `root` that match any of the patterns: relative, sorted, each once, at most `limit` of them.
 

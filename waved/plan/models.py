@@ -1,4 +1,4 @@
-"""The plan as pydantic models: the shape of what a user writes (requirements O2, O4, O6, O8, O9, G1–G4, M5).
+"""The plan as pydantic models: the shape of what a user writes (requirements O2, O4, O6, O8, O9, G1–G4, M4, M5, S2).
 
 Only shape and single values are judged here. What spans several tables (unknown names, cycles, tasks no agent can
 take) is judged by `waved.plan.graph`; advice by `waved.plan.lint`.
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from waved.plan.base import CommandLine, Environment, Model
 from waved.plan.guards import MonitorSpec, Notify, Preview, Snapshots
+from waved.plan.limits import Budget, Documentation, Patience
 from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
 
 OnFailure = Literal["retry", "rollback", "continue", "stop"]
@@ -139,6 +140,14 @@ class Agent(Model):
     """How often a failed attempt is repeated."""
     backoff: Duration = 1.0
     """Wait before the first repetition; doubled each time, five minutes at most."""
+    resume: bool = True
+    """A further attempt goes on with the program's own session, where the program can; false: it begins anew."""
+    budget: Budget | None = None
+    """What all its attempts together may use."""
+    forbid_tools: list[Word] = Field(default_factory=list)
+    """Tools it is not to use, as its program names them (`*` stands for anything): use of one is a finding."""
+    linger: Duration = 20.0
+    """A program that has given its result is ended when it lives on for this long; it has finished all the same."""
     rollback: Literal["never", "on-failure"] = "never"
     """on-failure: what a failed attempt changed is put away (into a snapshot), as if it had never run."""
     stop_grace: Duration | None = None
@@ -175,6 +184,10 @@ class Wave(Model):
     """All agents of the wave are ended after this time."""
     parallel: bool = True
     """false: one agent at a time, in the order written."""
+    budget: Budget | None = None
+    """What all its agents together may use."""
+    forbid_tools: list[Word] = Field(default_factory=list)
+    """Tools none of its agents is to use ("mcp__context7__*"): use of one is a finding (requirement C4)."""
     instructions: Word = ""
     """Put before the prompt of each agent of this wave: a template."""
     gate: Gate = Field(default_factory=Gate)
@@ -204,6 +217,14 @@ class SessionSettings(Model):
     """false: the whole session strictly one agent at a time."""
     max_parallel: int = Field(default=0, ge=0, le=100_000)
     """At most this many agents at once; 0: no limit."""
+    budget: Budget | None = None
+    """What all its agents together may use."""
+    rate_limits: Literal["agent", "provider"] = "provider"
+    """When a provider refuses calls until later, who waits: the agent, or all that would use the same provider."""
+    patience: Patience = Field(default_factory=Patience)
+    """How long agents may show no sign of life."""
+    documentation: Documentation = Field(default_factory=Documentation)
+    """What counts as looking up documentation."""
     stop_grace: Duration = 10.0
     """Time between the request to end (SIGTERM) and SIGKILL."""
     leftover_grace: Duration = 1.0

@@ -112,8 +112,11 @@ def compose(
     tasks: list[dict[str, Any]],
     context: Mapping[str, object],
     failure: str,
+    resumed: bool = False,
 ) -> str:
     """The whole prompt an agent receives: instructions, its own prompt, its tasks, and why the last attempt failed.
+
+    One that is `resumed` is told so first: it has read most of this before.
 
     All but `failure` are templates. A task is `{name, domain, prompt}`; its prompt is rendered first, so the agent's
     template sees it rendered. Tasks are listed after the prompt unless the template writes them out itself (it names
@@ -128,7 +131,8 @@ def compose(
         )
         rendered.append({**task, "prompt": shown.strip()})
     values["tasks"] = rendered
-    parts = [_render_part("the instructions", text, values) for text in instructions]
+    parts = [_RESUMED] if resumed else []
+    parts += [_render_part("the instructions", text, values) for text in instructions]
     parts.append(_render_part("the prompt", prompt, values))
     if rendered and not _lists_tasks(prompt):
         parts.append(_task_list(rendered))
@@ -136,6 +140,11 @@ def compose(
     if failure and not any("failure" in _names(template) for template in templates):
         parts.append(_failure_section(failure, context))
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
+
+
+_RESUMED = """# You are going on with your own session
+
+What you have done so far stands, and you may build on it. What follows is your task, as it was given to you before."""
 
 
 def _render_part(what: str, template: str, values: Mapping[str, object]) -> str:

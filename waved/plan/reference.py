@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waved.plan import base, guards, models
+from waved.plan import base, guards, limits, models
 from waved.plan.quantities import (
     NAME_PATTERN,
     Duration,
@@ -53,6 +53,9 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("an entry of gate.commands", models.Check),
     ("an entry of produces or gate.outputs", models.Output),
     ("env", base.Environment),
+    ("budget", limits.Budget),
+    ("[session.patience]", limits.Patience),
+    ("[session.documentation]", limits.Documentation),
     ("[snapshots]", guards.Snapshots),
     ("[preview]", guards.Preview),
     *((f'[[monitor]] kind = "{kind}"', guards.model_of(kind)) for kind in guards.SHIPPED_KINDS),
@@ -73,6 +76,7 @@ _NAMED = {
     models.CheckSpec: "command or table",
     guards.StepSpec: "action, list of actions, or table",
     Pattern: "regular expression",
+    limits.Money: "amount of money",
     Any: "value",
     str: "text",
     int: "whole number",
@@ -153,7 +157,7 @@ def _default(name: str, field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
         return f"`{json.dumps(value)}`"
-    if isinstance(value, float) and "rate" not in name and name != "warn_at":
+    if isinstance(value, float) and "rate" not in name and name not in ("warn_at", "soft"):
         return f'`"{format_duration(value)}"`'
     if isinstance(value, int) and value >= 1024**2:
         return f'`"{value // 1024**3}GB"`' if value % 1024**3 == 0 else f'`"{value // 1024**2}MB"`'

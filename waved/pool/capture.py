@@ -12,6 +12,7 @@ import mmap
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from waved.pool.segments import RECORD, Segment, last_bytes, segment
@@ -36,6 +37,8 @@ class Capture:
         self._offset_ns = int(clock_offset * 1e9)
         self._part = limit // SEGMENTS if limit is not None else None
         self._buffer: mmap.mmap | None = None
+        self.heed: Callable[[int, memoryview], None] | None = None
+        """Is shown each piece of a stream once it is in the file; must not keep it."""
         self.written = 0
         self.dropped = 0
         self.rotated = 0
@@ -76,7 +79,10 @@ class Capture:
             os.close(fd)
             del self.streams[fd]
             return False
-        self._keep(self.streams[fd], self._buffer, count)
+        stream = self.streams[fd]
+        self._keep(stream, self._buffer, count)
+        if self.heed is not None:
+            self.heed(stream, memoryview(self._buffer)[:count])
         return True
 
     def drain(self) -> None:

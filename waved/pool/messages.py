@@ -38,7 +38,15 @@ class Lost:
     certain_unstarted: bool = False
 
 
-Message = Started | Ended | Lost
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What a run's program is at; `told` are the fields of `run.acted`."""
+
+    run: str
+    told: dict[str, Any]
+
+
+Message = Started | Ended | Lost | Acted
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import os
 import signal
 from typing import Any
 
+from waved.pool.acting import Acting
 from waved.pool.capture import Capture
 from waved.pool.ending import Ending
 
@@ -43,8 +44,10 @@ class Outcome:
         self._cpu += cpu
         self._rss = max(self._rss, rss)
 
-    def record(self, run: str, ending: Ending, capture: Capture | None) -> dict[str, Any]:
-        """The exit record. `ending` knows whether it was ended by us, `capture` what it printed."""
+    def record(self, run: str, ending: Ending, capture: Capture | None, acting: Acting | None) -> dict[str, Any]:
+        """The exit record. `ending` knows whether it was ended by us, `capture` what it printed, `acting` what of that
+        the program said of itself.
+        """
         cause = self._unstarted or ending.cause
         outcome, reason = cause or ("exited", "")
         code = number = None
@@ -57,7 +60,13 @@ class Outcome:
                 code = os.WEXITSTATUS(self.status)
                 if cause is None and code:
                     reason = f"exited with status {code}"
-        failed = outcome not in ("exited",) or code != 0
+        told = self._told(acting, lingered=outcome == "exited" and cause is not None)
+        if outcome == "exited" and told.get("judged") is False:
+            reason = told.pop("judgement")
+        elif outcome == "exited" and told.get("judged") and cause is None:
+            reason = ""
+        told.pop("judgement", None)
+        failed = outcome != "exited" or not told.get("judged", code == 0)
         return {
             "run": run,
             "outcome": outcome,
@@ -74,4 +83,13 @@ class Outcome:
             "leftovers": list(ending.leftovers.values()),
             "cpu_seconds": round(self._cpu, 6),
             "max_rss": self._rss or None,
+            **told,
         }
+
+    def _told(self, acting: Acting | None, *, lingered: bool) -> dict[str, Any]:
+        """What the program says of itself. One that was ended because it lingered had ended well, as it saw it."""
+        if acting is None or self.status is None:
+            return {}
+        if lingered or not os.WIFSIGNALED(self.status):
+            return acting.conclude(0 if lingered else os.WEXITSTATUS(self.status), None)
+        return acting.conclude(None, os.WTERMSIG(self.status))

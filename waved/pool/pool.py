@@ -21,7 +21,7 @@ from waved.descriptors import descriptors_left, spare_descriptors
 from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
-from waved.pool.messages import WORKER_DIED, Ended, Lost, Message, Spec, Start, Started
+from waved.pool.messages import WORKER_DIED, Acted, Ended, Lost, Message, Spec, Start, Started
 from waved.pool.shot import Shot
 from waved.pool.zygotes import Zygotes
 
@@ -343,6 +343,8 @@ class Pool:
             worker.armed, worker.pid = True, message["worker"]
         elif "started" in message:
             self._heed_started(worker, message["started"])
+        elif "acted" in message:
+            self._news.append(Acted(message["acted"].pop("run"), message["acted"]))
         elif "hello" in message:
             worker.pid = message["hello"]["worker"]
             if message["hello"]["started"]["at"] is not None:

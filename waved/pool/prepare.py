@@ -16,11 +16,14 @@ from waved.agents.registry import find_program
 from waved.errors import WavedError
 from waved.plan import prompts
 from waved.pool import record
+from waved.pool.acting import Acting
 from waved.pool.launch import SHORTAGES, NotStartedError, ShortageError, resolve
 
 
-def prepare(spec: dict[str, Any], folder: str) -> Invocation:
-    """Render the prompt (kept as `prompt.md`) and build the command line. Raises NotStartedError saying why not."""
+def prepare(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting | None]:
+    """Render the prompt (kept as `prompt.md`), build the command line, and what reads the program's output (None:
+    nothing is read). Raises NotStartedError saying why not.
+    """
     try:
         return _invocation(spec, folder)
     except WavedError as error:
@@ -31,9 +34,10 @@ def prepare(spec: dict[str, Any], folder: str) -> Invocation:
         raise NotStartedError(f"cannot write the run's files in {folder}: {error.strerror}") from None
 
 
-def _invocation(spec: dict[str, Any], folder: str) -> Invocation:
+def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting | None]:
     context = spec["context"]
     record.write_file(folder, record.CONTEXT, json.dumps(context))
+    program = find_program(spec["program"])
     prompt = ""
     if spec["prompt"] or spec["tasks"] or spec["instructions"]:
         prompt = prompts.compose(
@@ -42,6 +46,7 @@ def _invocation(spec: dict[str, Any], folder: str) -> Invocation:
             tasks=spec["tasks"],
             context=context,
             failure=spec["failure"],
+            resumed=bool(spec.get("resume")) and program.can_resume,
         )
     record.write_file(folder, record.PROMPT, prompt)
     words = {**context, "tasks": spec["tasks"], "failure": spec["failure"], "prompt": prompt}
@@ -58,8 +63,12 @@ def _invocation(spec: dict[str, Any], folder: str) -> Invocation:
         cwd=Path(spec["cwd"]),
         folder=Path(folder),
         attempt=spec["attempt"],
+        permissions=spec.get("permissions", "edit"),
+        resume=spec.get("resume", ""),
     )
-    return find_program(spec["program"]).invocation(deployment)
+    reader = program.reader(deployment)
+    acting = None if reader is None else Acting(reader, spec, program.provider_of(deployment))
+    return program.invocation(deployment), acting
 
 
 def rehearse() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from waved import failpoints
 from waved.pool import record, tree
+from waved.pool.acting import LINGERED, Acting
 from waved.pool.birth import Being, Cradle, be_born
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
@@ -72,6 +73,8 @@ class Worker:
         self.folder = ""
         self.lock = -1
         self.capture: Capture | None = None
+        self.acting: Acting | None = None
+        """Reads what the program prints; None: nobody does."""
         self.launch: Launch | None = None
         self.argv: list[str] = []
         self.released = False
@@ -159,7 +162,9 @@ class Worker:
         record.make_room_for_exit(self.folder)
         self.capture = Capture(self.folder, spec["clock_offset"], spec["output_limit"])
         os.write(self.lock, pipes_line([os.fstat(fd).st_ino for fd in self.capture.streams]))
-        invocation = prepare(spec, self.folder)
+        invocation, self.acting = prepare(spec, self.folder)
+        if self.acting is not None:
+            self.capture.heed = self.acting.feed
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
         path = resolve(self.argv, spec["cwd"], env)
@@ -236,10 +241,22 @@ class Worker:
                 self._describe()
             if self._over():
                 return
+            if self.acting is not None:
+                self._tell_of(self.acting)
+
+    def _tell_of(self, acting: Acting) -> None:
+        """Report what the program is at, when that is due; end one that lingers after its result."""
+        report = acting.report_due(told=self.line.connected)
+        if report is not None:
+            self.line.tell({"acted": {"run": self.spec["run"], **report}})
+        if acting.lingers() and self.outcome.status is None and self.ending.cause is None:
+            self.ending.ask("exited", LINGERED, self.spec["stop_grace"])
 
     def _patience(self) -> float | None:
         """Milliseconds until something is to be done even if nothing happens; None: nothing is."""
         due = self.ending.patience()
+        if self.acting is not None and (soon := self.acting.patience(told=self.line.connected)) is not None:
+            due = soon if due is None else min(due, soon)
         if self.described:
             return due
         return SETTLING * 1000 if due is None else min(due, SETTLING * 1000)
@@ -336,7 +353,7 @@ class Worker:
             os.close(self.lock)
 
     def _record(self) -> dict[str, Any]:
-        return self.outcome.record(self.spec["run"], self.ending, self.capture)
+        return self.outcome.record(self.spec["run"], self.ending, self.capture, self.acting)
 
 
 def shown(argv: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ anybody from starting the run late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ _FIELDS = (
     "leftovers",
     "cpu_seconds",
     "max_rss",
+    "judged",
+    "cause",
+    "reset_at",
+    "last_words",
+    "acted",
 )
 
 
@@ -82,3 +87,11 @@ def ended_event(session: str, run: str, left: dict[str, Any]) -> ev.RunEnded:
     ended = left.get("ended")
     end_time = float(ended) if isinstance(ended, (int, float)) else 0.0
     return ev.RunEnded(session, run, str(left["outcome"]), end_time=end_time, **known)
+
+
+_ACTED = frozenset(item.name for item in fields(ev.RunActed)) - {"session", "run", "seq", "time"}
+
+
+def acted_event(session: str, run: str, told: dict[str, Any]) -> ev.RunActed:
+    """What a worker tells of a run that goes on; what a newer one tells besides is left out."""
+    return ev.RunActed(session, run, **{name: value for name, value in told.items() if name in _ACTED})

@@ -10,7 +10,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.pool import survivors
-from waved.pool.messages import Ended, Lost, Message, Started
+from waved.pool.messages import Acted, Ended, Lost, Message, Started
 from waved.pool.pool import Pool
 from waved.reactor import recovery
 from waved.reactor.clock import Clock
@@ -52,6 +52,8 @@ class Runs:
         match message:
             case Started():
                 self._fact(ev.RunStarted(session, message.run, message.pid, message.at, message.worker, message.argv))
+            case Acted():
+                self._fact(recovery.acted_event(session, message.run, message.told))
             case Ended():
                 self._ended(session, message.run, message.record)
             case Lost(certain_unstarted=True):

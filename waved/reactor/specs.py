@@ -8,6 +8,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.domain.state import Node, Session
+from waved.plan import globs
 from waved.pool import record
 
 Environment = dict[str, dict[str, Any]]
@@ -93,6 +94,13 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
         },
         "cwd": os.path.normpath(Path(session.workspace) / agent.cwd),
         "stop_grace": agent.stop_grace or session.plan.session.stop_grace,
+        "resume": starting.resume,
+        "reading": {
+            "linger": agent.linger,
+            "documentation_tools": session.plan.session.documentation.tools,
+            "documentation_paths": globs.expressions(session.plan.session.documentation.paths),
+            "forbidden": [*wave.plan.forbid_tools, *agent.forbid_tools],
+        },
         "env": _environment(session, starting, environment, folder, agent.name, agent.domain or ""),
     }
 

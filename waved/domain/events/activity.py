@@ -24,6 +24,7 @@ class RunActed(Event, kind="run.acted"):
     """When the provider that refuses calls will take them again."""
     program_session: str = ""
     """What the program calls its own session: what a later attempt resumes."""
+    provider: str = ""
     model: str = ""
     version: str = ""
     """The program's."""

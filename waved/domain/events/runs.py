@@ -55,6 +55,8 @@ class RunStarting(Event, kind="run.starting", intent=True):
     """What failed in the attempt before, for the prompt."""
     reaction: str = ""
     """Of a responder: what started it."""
+    resume: str = ""
+    """The program's own session, of an attempt before, that this one goes on with."""
 
 
 @dataclass(slots=True)

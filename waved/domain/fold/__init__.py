@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.fold import runs, waves
+from waved.domain.fold import activity, runs, waves
 from waved.domain.fold import session as session_events
 from waved.domain.state import Session, new_session
 from waved.plan.models import Plan
@@ -41,7 +41,7 @@ def admissible(session: Session, event: ev.Event) -> bool:
         case ev.RunStarted():
             run = session.runs.get(event.run)
             return run is not None and run.state in ("starting", "stopping") and run.started is None
-        case ev.RunEnded():
+        case ev.RunEnded() | ev.RunActed():
             return event.run in session.active
         case ev.CheckEnded():
             gate = session.gates.get(event.gate)
@@ -60,4 +60,5 @@ _HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     **session_events.HANDLERS,
     **waves.HANDLERS,
     **runs.HANDLERS,
+    **activity.HANDLERS,
 }

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
+from waved.domain.fold.activity import note_totals
 from waved.domain.gate import awaits_reports
-from waved.domain.limits import start_wait
+from waved.domain.limits import start_wait, was_refused
 from waved.domain.readiness import forget_stale, make_ready
 from waved.domain.state import Run, Session
 
@@ -103,6 +104,9 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.output_bytes, run.dropped_bytes, run.leftovers = event.output_bytes, event.dropped_bytes, event.leftovers
     run.rotated_bytes = event.rotated_bytes
     run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
+    run.judged, run.cause, run.reset_at, run.last_words = event.judged, event.cause, event.reset_at, event.last_words
+    if event.acted:
+        note_totals(run, event.acted)
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
     if run.purpose == "check":
         check = session.gates[run.gate].checks[run.index]
@@ -119,6 +123,11 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
         node.withdrawn += 1
     else:
         node.withdrawn = 0
+    if was_refused(run):
+        node.base += 1  # the provider's limit is not the agent's failure: it uses up no attempt
+        node.refused += 1
+    else:
+        node.refused = 0
     node.state = "checking"
     session.judged[node.key] = None
 

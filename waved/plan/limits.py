@@ -1,0 +1,75 @@
+"""What a plan allows agents: money and tokens, silence, documentation look-ups (requirements S2, M4, C4)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from waved.plan.base import Model
+from waved.plan.quantities import Duration, Glob
+
+
+def _money(value: object) -> object:
+    """Dollars of 5, 2.5, "5.00" or "$5"; raises ValueError saying what is allowed."""
+    if isinstance(value, str):
+        try:
+            return float(value.strip().removeprefix("$"))
+        except ValueError:
+            raise ValueError(f'"{value[:60]}" is not an amount of money; write 5, 2.5 or "$5.00"') from None
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _finite(value: float) -> float:
+    if not value <= 1e9:
+        raise ValueError("is more than any budget")
+    return value
+
+
+Money = Annotated[
+    float,
+    BeforeValidator(_money),
+    Field(gt=0),
+    AfterValidator(_finite),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}], "description": 'US dollars: 5 or "$2.50"'}),
+]
+"""US dollars."""
+
+
+class Budget(Model):
+    """How much may be used: in all attempts together."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens sent to models and written by them."""
+    cost: Money | None = None
+    """US dollars, as far as the programs tell their cost."""
+    soft: float = Field(default=0.8, gt=0, le=1)
+    """When this share is used up, that is a finding (monitor `budget`); when all is, its agents are stopped."""
+
+
+class Patience(Model):
+    """How long an agent may show no sign of life in each state, before that is a finding (M4)."""
+
+    starting: Duration | None = 120.0
+    """The program has printed nothing yet."""
+    thinking: Duration | None = 600.0
+    """Its model is at work."""
+    tool: Duration | None = 1800.0
+    """It runs a tool."""
+    retrying: Duration | None = 1800.0
+    """It repeats a failed call to its model."""
+    waiting: Duration | None = 30.0
+    """It waits for a person, who will not come."""
+    other: Duration | None = 120.0
+    """Nobody can tell what it is at, as of a plain command."""
+
+
+class Documentation(Model):
+    """Which tool calls look up documentation: their share of the context is measured (requirement S2)."""
+
+    tools: list[str] = Field(
+        default_factory=lambda: ["mcp__context7__*", "WebFetch", "WebSearch", "web_fetch", "web_search*", "webfetch"]
+    )
+    """Tools, as the programs name them; `*` stands for anything."""
+    paths: list[Glob] = Field(default_factory=lambda: ["docs/**", "**/*.md", "**/*.rst"])
+    """Files."""
