@@ -16,9 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def tracked_files() -> list[str]:
-    """The files git knows and that exist, relative to the checkout."""
+    """The files git knows and that exist, relative to the checkout; those of a linked folder as files of their own."""
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True, text=True)
-    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    names = [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+    linked = [name for name in names if (ROOT / name).is_dir()]
+    found = [name for name in names if name not in linked]
+    for link in linked:
+        target = (ROOT / link).resolve().relative_to(ROOT)
+        found += [f"{link}/{Path(name).relative_to(target)}" for name in names if Path(name).is_relative_to(target)]
+    return found
 
 
 def wheel_files(tracked: list[str]) -> set[str]:

@@ -28,9 +28,12 @@ COMMANDS = {
     "retry": "Run failed agents again.",
     "resume": "Let a held session go on.",
     "daemon": "Start, stop, upgrade, or look at the daemon.",
+    "service": "Run the daemon as a service of systemd.",
     "completion": "Print the completion script of a shell.",
 }
 """All commands, in the order of `--help`; each lives in `wavectl/commands/NAME.py` as `command`."""
+SYSTEM_SOCKET = "/run/waved/control.sock"
+"""Where the system service listens (RuntimeDirectory= of its unit)."""
 _DETACHED = 130
 _BROKEN_PIPE = 141
 _INTERNAL = 70
@@ -96,13 +99,14 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--socket", metavar="PATH", envvar="WAVED_SOCKET", help="The daemon's socket (path or ZeroMQ address).")
+@click.option("--system", is_flag=True, help="Speak to the system service, not to a daemon of your own.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
 @click.pass_context
-def cli(ctx: click.Context, socket: str | None) -> None:
+def cli(ctx: click.Context, socket: str | None, system: bool) -> None:
     """Run fleets of coding agents in waves, in parallel, under guard."""
-    ctx.obj = Settings(socket)
+    ctx.obj = Settings(SYSTEM_SOCKET if system else socket)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

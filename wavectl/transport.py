@@ -55,11 +55,24 @@ def probe(endpoint: str) -> None:
             probing.connect(path)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
-                hint = "it belongs to another user; set WAVED_RUNTIME_DIR or --socket to your own"
-                raise NotAllowedError(f"not allowed to use the socket {path}", hint) from None
+                raise NotAllowedError(f"not allowed to use the socket {path}", _who_may(path)) from None
             if isinstance(error, TimeoutError) or error.errno == errno.EAGAIN:
                 return  # somebody listens, with a long queue
             raise no_daemon(endpoint, _why_not(error)) from None
+
+
+def _who_may(path: str) -> str:
+    """Whom a socket is for, as far as its folder tells."""
+    import grp
+
+    try:
+        folder = os.stat(os.path.dirname(path))  # noqa: PTH116, PTH120 — a text from outside
+        if folder.st_mode & 0o010:
+            group = grp.getgrgid(folder.st_gid).gr_name
+            return f"it is for members of the group {group}: sudo usermod -aG {group} USER, and log in again"
+    except (OSError, KeyError):
+        pass
+    return "it belongs to another user; set WAVED_RUNTIME_DIR or --socket to your own"
 
 
 def _why_not(error: OSError) -> str:

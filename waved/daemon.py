@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import logging
 import os
@@ -22,47 +23,61 @@ from waved.errors import ConflictError, NotAllowedError, ResourceError, WavedErr
 from waved.pool import tree
 from waved.pool.linux import become_subreaper, set_process_name
 from waved.pool.pool import Pool
+from waved.service import job, leftovers
+from waved.service.notify import Manager
 from waved.version import __version__
 
 if TYPE_CHECKING:
     from waved.reactor.reactor import Reactor
+    from waved.settings import Settings
 
 
 @click.command()
 @click.version_option(__version__, prog_name="waved")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where journal, logs and output are kept.")
 @click.option("--runtime-dir", type=click.Path(path_type=Path), help="Where the control socket is.")
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file (docs/operations.md).")
 @click.option("--log-file", type=click.Path(path_type=Path), help="Write the log (JSON lines) here, not to stderr.")
 @click.option("--ready-fd", type=int, help="Write one line to this descriptor: `ready`, or what is wrong.")
 @click.option("--idle-exit", type=float, help="End after this many seconds without sessions and requests.")
 @click.option(
     "--on-stop",
     type=click.Choice(["stop", "detach"]),
-    default="stop",
-    show_default=True,
-    help="At SIGTERM: end all sessions, or leave their agents running for the next daemon.",
+    help="At SIGTERM: end all sessions (default), or leave their agents running for the next daemon.",
 )
 @click.option("--check", is_flag=True, help="Only see whether this version can run here, and print it.")
+@click.option("--end-leftovers", is_flag=True, help="Only end runs that a daemon which is gone has left.")
+@click.option("--if-stopped", is_flag=True, help="With --end-leftovers: only if systemd is stopping the service.")
 @click.option("--inherited", default="", hidden=True, help="Descriptors from the version before (upgrade).")
 def main(
     state_dir: Path | None,
     runtime_dir: Path | None,
+    config: Path | None,
     log_file: Path | None,
     ready_fd: int | None,
     idle_exit: float | None,
-    on_stop: str,
+    on_stop: str | None,
     check: bool,
+    end_leftovers: bool,
+    if_stopped: bool,
     inherited: str,
 ) -> None:
     """Run coding agents in waves. Controlled with `wavectl`."""
     found = locate()
     locations = Locations((state_dir or found.state).absolute(), (runtime_dir or found.runtime).absolute())
+    options = Options(
+        config.absolute() if config else None, log_file.absolute() if log_file else None, idle_exit, on_stop
+    )
     try:
         if check:
+            options.settings()
             selfcheck.check(locations)
             click.echo(__version__)
             return
-        options = Options(log_file.absolute() if log_file else None, idle_exit, on_stop)
+        if end_leftovers:
+            if not if_stopped or leftovers.wanted(options.settings()):
+                _end_leftovers(locations)
+            return
         heir = serve(locations, options, _announcer(ready_fd), handover.Inheritance(inherited))
         if heir is not None:
             handover.replace([*handover.program(), *_as_options(locations), *options.words()], heir)
@@ -89,13 +104,22 @@ def _announcer(fd: int | None) -> Callable[[str], None]:
 class Options:
     """How a daemon runs, apart from where its files are."""
 
+    config: Path | None = None
     log_file: Path | None = None
     idle_exit: float | None = None
-    on_stop: str = "stop"
+    on_stop: str | None = None
+
+    def settings(self) -> Settings:
+        """What the configuration file says. Raises ConfigError."""
+        from waved import settings
+
+        return settings.load(self.config or settings.find(), required=self.config is not None)
 
     def words(self) -> list[str]:
         """As a command line."""
-        found = ["--on-stop", self.on_stop]
+        found = ["--on-stop", self.on_stop] if self.on_stop else []
+        if self.config is not None:
+            found += ["--config", str(self.config)]
         if self.log_file is not None:
             found += ["--log-file", str(self.log_file)]
         if self.idle_exit is not None:
@@ -107,6 +131,18 @@ def _as_options(locations: Locations) -> list[str]:
     return ["--state-dir", str(locations.state), "--runtime-dir", str(locations.runtime)]
 
 
+def _end_leftovers(locations: Locations) -> None:
+    """Raises ConflictError while a daemon runs: what its agents do is no leftover."""
+    lock = _lock(locations.lock, handover.Inheritance()) if locations.state.exists() else -1
+    found, left = leftovers.end(locations)
+    if lock >= 0:
+        os.close(lock)
+    if found:
+        click.echo(f"{found} run(s) went on without a daemon, and were ended")
+    if left:
+        raise ResourceError(f"still alive: {', '.join(left)}", "they are likely to hang in the kernel: look at `ps`")
+
+
 def serve(
     locations: Locations, options: Options, ready: Callable[[str], None], inheritance: handover.Inheritance
 ) -> list[int] | None:
@@ -114,6 +150,7 @@ def serve(
 
     Returns the descriptors to hand over when another version is to take its place, else None.
     """
+    faulthandler.enable()  # where a daemon hung that the watchdog ends is worth knowing
     set_process_name("waved")
     become_subreaper()
     _make_folders(locations)
@@ -129,19 +166,24 @@ def serve(
         raise ResourceError(
             f"no process can be started: {error.strerror}", "free some, and start waved again"
         ) from None
+    configured = options.settings()
     limit = _raise_descriptor_limit()
     _set_up_log(options.log_file)
+    from waved.ipc import access
     from waved.ipc.server import Server
     from waved.journal.store import Journal
     from waved.reactor.reactor import Reactor
 
     journal = Journal(locations.journal)
     server = Server(locations.control_socket, listener)
-    reactor = Reactor(locations, journal, server, pool)
+    access.share(locations, configured.socket_group)
+    manager = Manager()
+    reactor = Reactor(locations, journal, server, pool, manager)
+    reactor.shared = bool(configured.socket_group)
     reactor.idle_exit = options.idle_exit
     reactor.command = [*handover.program(), *_as_options(locations), *options.words()]
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stopper(reactor, options.on_stop))
+        signal.signal(number, _stopper(reactor, options.on_stop or configured.on_stop))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     handover.signals_welcome()
     try:
@@ -164,13 +206,23 @@ def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
     started = ev.DaemonStarted("", version=__version__, pid=os.getpid(), adopted=reactor.pool.busy)
     reactor.note(started)
     announce("ready")
+    reactor.manager.ready()
+    reactor.tell_status()
 
 
 def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:
-    """A signal handler that only enqueues."""
+    """A signal handler that only enqueues. When systemd is to start the service again, agents go on in any case."""
+
+    def ask(name: str) -> None:
+        restarting = mode == "stop" and job.kind_of_job() in job.STARTING_AGAIN
+        reactor.inbox.put(lambda: reactor.shut_down("detach" if restarting else mode, name))
 
     def handle(number: int, _frame: object) -> None:
-        reactor.inbox.put(lambda: reactor.shut_down(mode, signal.Signals(number).name))
+        name = signal.Signals(number).name
+        if job.VARIABLE in os.environ:
+            reactor.inbox.put(lambda: reactor.run_aside(lambda: ask(name)))
+        else:
+            reactor.inbox.put(lambda: reactor.shut_down(mode, name))
 
     return handle
 

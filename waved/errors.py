@@ -37,6 +37,8 @@ class ExitStatus(IntEnum):
     """Client and daemon do not speak the same protocol version (EX_PROTOCOL)."""
     PERMISSION = 77
     """Not allowed (EX_NOPERM)."""
+    CONFIG = 78
+    """The configuration file is wrong (EX_CONFIG)."""
     DETACHED = 130
     """The terminal was left with Ctrl-C; the session goes on."""
 
@@ -62,6 +64,13 @@ class PlanError(WavedError):
     def __init__(self, message: str, hint: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint)
         self.problems = problems
+
+
+class ConfigError(WavedError):
+    """A configuration file that cannot be used; the message lists each problem with file, line and key."""
+
+    code = "config"
+    exit_status = ExitStatus.CONFIG
 
 
 class NotFoundError(WavedError):
@@ -122,6 +131,7 @@ BY_CODE: dict[str, type[WavedError]] = {
     kind.code: kind
     for kind in (
         WavedError,
+        ConfigError,
         NotFoundError,
         ConflictError,
         BadRequestError,

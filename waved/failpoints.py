@@ -39,6 +39,7 @@ NAMES = (
     "journal.after-commit",
     "submit.before-environment",
     "submit.after-environment",
+    "reactor.turn",
     "server.before-reply",
     "server.after-reply",
     "followers.before-publish",

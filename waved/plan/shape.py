@@ -37,17 +37,17 @@ _LIMITS = {
 }
 
 
-def problems(error: ValidationError) -> list[Problem]:
-    """One problem for each mistake pydantic saw."""
-    found = [_problem(detail) for detail in error.errors(include_url=False)]
+def problems(error: ValidationError, root: type[BaseModel] = Plan) -> list[Problem]:
+    """One problem for each mistake pydantic saw in a document whose outermost table is `root`."""
+    found = [_problem(detail, root) for detail in error.errors(include_url=False)]
     return list({(each.where, each.message): each for each in found}.values())
 
 
-def _problem(detail: ErrorDetails) -> Problem:
+def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     where = _without_tag(tuple(detail["loc"]))
     kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(where)
+        return _unknown_key(where, root)
     if kind == "missing":
         return _missing(where)
     if kind == "value_error":
@@ -75,8 +75,8 @@ def _without_tag(where: KeyPath) -> KeyPath:
     return (*where[:2], *where[3:]) if where[:1] == ("monitor",) and len(where) > 2 else where
 
 
-def _unknown_key(where: KeyPath) -> Problem:
-    allowed = keys_at(where[:-1])
+def _unknown_key(where: KeyPath, root: type[BaseModel]) -> Problem:
+    allowed = keys_at(where[:-1], root)
     hint = f"allowed: {', '.join(allowed)}" if allowed else ""
     close = near(str(where[-1]), allowed)
     return Problem(where, f"unknown key; {close}" if close else "unknown key", hint)
@@ -92,9 +92,9 @@ def _missing(where: KeyPath) -> Problem:
     return Problem(where, "is missing here")
 
 
-def keys_at(where: KeyPath) -> list[str]:
+def keys_at(where: KeyPath, root: type[BaseModel] = Plan) -> list[str]:
     """The keys allowed in the table at a key path, in the order of the models; empty for what is no such table."""
-    models: list[type[BaseModel]] = [Plan]
+    models: list[type[BaseModel]] = [root]
     for part in where:
         if isinstance(part, int):
             continue

@@ -21,6 +21,7 @@ from waved.ipc import wire
 from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
+from waved.reactor.identity import as_ourselves
 from waved.reactor.logs import MAX_READ, read_output
 from waved.reactor.params import Params
 from waved.reactor.specs import Environment
@@ -96,6 +97,8 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     reactor.require_room()
     if len(reactor.sessions.live) >= MAX_SESSIONS:
         raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
+    if reactor.shared:
+        environment = as_ourselves(environment)
     session_id = reactor.sessions.new_id(plan.session.name)
     folder = reactor.locations.session(session_id)
     try:

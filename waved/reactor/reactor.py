@@ -35,6 +35,7 @@ from waved.reactor.methods import METHODS, READING
 from waved.reactor.params import Params
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
+from waved.service.notify import Manager
 from waved.version import __version__
 
 LOW_DISK = 4 * 1024 * 1024
@@ -43,6 +44,8 @@ JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
 COMMIT_PATIENCE = 0.005
 """Seconds a seen start or end waits to be journalled together with what comes next."""
+STOP_MARGIN = 30.0
+"""Seconds the end of a daemon may take besides the time that agents get to end."""
 TELL_PATIENCE = 0.02
 """Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
 the processor from it.
@@ -55,11 +58,15 @@ log = structlog.get_logger("waved")
 class Reactor:
     """All state of a daemon, in its main thread."""
 
-    def __init__(self, locations: Locations, journal: Journal, server: Server, pool: Pool) -> None:
+    def __init__(
+        self, locations: Locations, journal: Journal, server: Server, pool: Pool, manager: Manager | None = None
+    ) -> None:
         self.locations = locations
         self.journal = journal
         self.server = server
         self.pool = pool
+        self.manager = manager or Manager({})
+        """The service manager that watches over this daemon, if one does."""
         self.clock = Clock(journal)
         self.inbox = Inbox()
         self.helpers = Helpers(self.inbox)
@@ -72,6 +79,8 @@ class Reactor:
         """How this program is started, for an upgrade."""
         self.idle_exit: float | None = None
         """End after this many seconds without a session or a request; None: never."""
+        self.shared = False
+        """Whether others than our own user may submit sessions (`waved.reactor.identity`)."""
         self._last_use = self.started
         self._batch: list[ev.Event] = []
         """Events folded in this turn and not yet journalled."""
@@ -106,10 +115,12 @@ class Reactor:
             poller.poll(self._patience())
             signals.clear()
             self._guarded(lambda _: self.turn(), None)
+            self.manager.turn()
         signals.close()
 
     def turn(self) -> None:
         """One turn. A defect in one session's handling must not cost the others: it is logged, and the turn goes on."""
+        failpoints.hit("reactor.turn")
         now = self.clock.now()
         for message in self.pool.poll():
             self._guarded(self.runs.hear, message)
@@ -140,7 +151,8 @@ class Reactor:
         times = [due for session in self.sessions.live.values() if (due := next_deadline(session)) is not None]
         times += [due for due in (self.followers.next_deadline(), self.runs.next_deadline()) if due is not None]
         offset = now - boot_seconds()
-        times += [due + offset for due in (self.pool.next_deadline(), self.effects.next_deadline()) if due is not None]
+        boot_times = (self.pool.next_deadline(), self.effects.next_deadline(), self.manager.next_deadline())
+        times += [due + offset for due in boot_times if due is not None]
         if self._journal_problem:
             times.append(self._journal_retry)
         if (seconds := self.server.patience()) is not None:
@@ -281,10 +293,19 @@ class Reactor:
             self.followers.publish(untold)
             for event in untold:
                 self._log(event)
+            self.tell_status()
         if not self._batch:
             replies, self._replies = self._replies, []
             for asked, result in replies:
                 self.server.answer(asked, result)
+
+    def tell_status(self) -> None:
+        """Tell the service manager how much is going on, if that has changed."""
+        live = self.sessions.live.values()
+        held = sum(1 for session in live if session.held)
+        agents = sum(session.active_agents for session in live)
+        shown = f"{len(live)} session{'' if len(live) == 1 else 's'}" + (f" ({held} held)" if held else "")
+        self.manager.status(f"{shown}, {agents} agent{'' if agents == 1 else 's'} running")
 
     def _log(self, event: ev.Event) -> None:
         data = event.data()
@@ -367,6 +388,10 @@ class Reactor:
             elif result is not None:
                 self._replies.append((asked, result))
 
+    def run_aside(self, job: Callable[[], None]) -> None:
+        """Run `job` on a helper thread; it speaks through the inbox."""
+        self.helpers.run(job, lambda error: self._defect("aside", error))
+
     def answer_later(self, asked: Asked, job: Callable[[], dict[str, Any]]) -> None:
         """Run `job` on a helper thread and answer with what it returns."""
 
@@ -387,10 +412,26 @@ class Reactor:
         reactor's thread; from a signal handler, put it into the inbox.
         """
         self._stopping, self._stop_reason = mode, reason
+        if mode == "upgrade":
+            self.manager.upgrading()
+        else:
+            self.manager.stopping(STOP_MARGIN + (self._longest_grace() if mode == "stop" else 0.0))
         if mode == "stop":
             for session in list(self.sessions.live.values()):
                 if session.phase != "stopping":
                     self.record([ev.SessionStopRequested(session.id, f"waved is stopping ({reason})", by="daemon")])
+
+    def _longest_grace(self) -> float:
+        """Seconds that agents which run now may take to end after they were asked to."""
+        return max(
+            (
+                agent.stop_grace or session.plan.session.stop_grace
+                for session in self.sessions.live.values()
+                for wave in session.plan.waves
+                for agent in wave.agents
+            ),
+            default=0.0,
+        )
 
     def upgrade(self, asked: Asked) -> None:
         """Have the installed version show that it can run, then end for it (`handover`); an error is the answer else.

@@ -1,0 +1,1 @@
+"""What waved and systemd say to each other. `units/` are the unit files of the repository's `systemd/`."""

@@ -1,0 +1,95 @@
+"""The daemon's configuration file: what `/etc/waved/waved.toml` or `~/.config/waved/waved.toml` may say.
+
+One file counts, none is merged with another: `--config`, `$WAVED_CONFIG`, `waved.toml` in `$CONFIGURATION_DIRECTORY`
+(set by the units), else in `$XDG_CONFIG_HOME/waved`. A file that is not there says nothing. The reference with all
+keys is in docs/operations.md, "Configuration file".
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from waved.errors import ConfigError, PlanError
+from waved.plan import shape
+from waved.plan.base import Model
+from waved.plan.locate import Locator, show
+from waved.plan.quantities import OutputLimit, Word
+from waved.plan.source import read_text
+
+NAME = "waved.toml"
+_LONGEST = 256 * 1024
+
+
+class LogSettings(Model):
+    """The `[log]` table."""
+
+    file: Word = ""
+    """Write the log here instead of to stderr, which systemd keeps in its journal. An absolute path."""
+    max_size: OutputLimit = 50 * 1024 * 1024
+    """With `file`: a larger log is renamed to `FILE.1`, and a new one begun."""
+    keep: int = Field(default=5, ge=0, le=1000)
+    """With `file`: so many older logs are kept, `FILE.1` being the newest."""
+    level: Literal["info", "warning", "error"] = "info"
+    """The least that is logged: `info` has every event."""
+
+    @field_validator("file")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if value and not value.startswith("/"):
+            raise ValueError("must be an absolute path: the daemon's working folder is /")
+        return value
+
+
+class Settings(Model):
+    """The whole file."""
+
+    on_stop: Literal["stop", "detach"] = "stop"
+    """What becomes of sessions when the daemon is told to stop: end them, or leave their agents running."""
+    socket_group: Word = ""
+    """A group whose members may use the control socket (mode 0660); without it only the daemon's own user may."""
+    log: LogSettings = Field(default_factory=LogSettings)
+    """Where the log goes."""
+
+
+def find(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the configuration file is looked for when none is named."""
+    env = os.environ if environ is None else environ
+    if env.get("WAVED_CONFIG"):
+        return Path(env["WAVED_CONFIG"]).absolute()
+    folder = env.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
+    if folder:
+        return Path(folder) / NAME
+    home = Path(env.get("HOME") or "~").expanduser()
+    return Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "waved" / NAME
+
+
+def load(path: Path, *, required: bool = False) -> Settings:
+    """The settings of a file; the defaults when there is none (and it is not `required`).
+
+    Raises ConfigError that lists every mistake with file, line and key.
+    """
+    if not required and not path.exists():
+        return Settings()
+    try:
+        source = read_text(path, _LONGEST, what="configuration file")
+        data = tomllib.loads(source)
+    except PlanError as error:
+        raise ConfigError(error.message) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        locator = Locator(source)
+        found = [
+            f"{path}:{locator.line(each.where)}: {show(each.where)}: {each.message}"
+            + (f" ({each.hint})" if each.hint else "")
+            for each in shape.problems(error, Settings)
+        ]
+        raise ConfigError("; ".join(found), "docs/operations.md has all keys") from None
