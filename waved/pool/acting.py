@@ -105,6 +105,9 @@ class Acting:
         due = self._progress.due()
         if not told or due is None or now < due:
             return None
+        return self._report(now)
+
+    def _report(self, now: float) -> dict[str, Any]:
         report = self._progress.report(now)
         return {**report, "provider": self._provider, "wrote": self._in_workspace(report["wrote"])}
 
@@ -133,7 +136,7 @@ class Acting:
             "cause": judgement.cause,
             "reset_at": judgement.reset_at,
             "last_words": self._progress.last_words,
-            "acted": {**self._progress.totals(), "provider": self._provider, "problem": self._problem},
+            "acted": {**self._report(self._now()), "problem": self._problem},
         }
 
     def _switch_off(self, error: BaseException) -> None:

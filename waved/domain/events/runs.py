@@ -114,4 +114,4 @@ class RunEnded(Event, kind="run.ended"):
     last_words: str = ""
     """What the agent said last; at most 2,000 characters."""
     acted: dict[str, Any] = field(default_factory=dict)
-    """The last `run.acted`: program_session, model, version, usage."""
+    """The fields of a last `run.acted`."""

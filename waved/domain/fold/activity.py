@@ -12,14 +12,14 @@ from waved.domain.usage import usage_from
 
 def _acted(session: Session, event: ev.RunActed) -> None:
     run = session.runs[event.run]
-    run.acting = event.state  # type: ignore[assignment]
-    run.acting_since, run.tool, run.acting_detail = event.since, event.tool, event.detail
-    run.reset_at = event.reset_at
+    run.tool, run.acting_detail, run.reset_at = event.tool, event.detail, event.reset_at
     note_totals(run, event.data())
 
 
 def note_totals(run: Run, told: dict[str, Any]) -> None:
     """Keep what a report or an exit record says of the run in all."""
+    run.acting = told.get("state", "")
+    run.acting_since = told.get("since", 0.0)
     run.program_session = told.get("program_session", "") or run.program_session
     run.provider = told.get("provider", "") or run.provider
     run.model = told.get("model", "") or run.model

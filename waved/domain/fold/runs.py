@@ -105,6 +105,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.rotated_bytes = event.rotated_bytes
     run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
     run.judged, run.cause, run.reset_at, run.last_words = event.judged, event.cause, event.reset_at, event.last_words
+    run.tool = run.acting_detail = ""
     if event.acted:
         note_totals(run, event.acted)
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
