@@ -1,9 +1,9 @@
 """Control groups (cgroup v2): what a worker started stays in its group, whatever it forks, scrubs or calls itself.
 
-Where waved may make groups below its own, each worker enters one of its own before it starts anything, and nobody ever
-leaves it. When the worker is dead, one write to `cgroup.kill` ends all that is left, forks in progress included
-(cgroups(7)). No controller is needed, so nothing has to be enabled. Elsewhere `waved.pool.survivors` does what can be
-done without.
+Where waved may make groups below its own, each worker enters one of its own before it starts anything, and nothing it
+starts ever leaves it. When the worker is dead, one write to `cgroup.kill` ends all that is left, forks in progress
+included (cgroups(7)). No controller is needed, so nothing has to be enabled. Elsewhere `waved.pool.survivors` does what
+can be done without.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from waved.pool import tree
 from waved.pool.linux import write_small
 
 VARIABLE = "WAVED_CGROUP"
@@ -114,6 +115,21 @@ def leave(home: str, group: str) -> None:
         os.rmdir(group)  # noqa: PTH106
 
 
+def step_out(group: Path) -> None:
+    """Leave one's own group for the one above it, so that the group can be frozen. Raises OSError."""
+    (group.parent / "cgroup.procs").write_text("0")
+
+
+def freeze(group: Path, *, frozen: bool) -> None:
+    """Have everything in a group stand still, forks in progress included; or go on. Raises OSError."""
+    (group / "cgroup.freeze").write_text("1" if frozen else "0")
+
+
+def is_frozen(group: Path) -> bool:
+    """Whether everything in a group stands still. Raises OSError."""
+    return "frozen 1" in (group / "cgroup.events").read_text()
+
+
 def members(group: Path) -> list[int]:
     """Pids in a group and the groups below it; none when it is gone."""
     found: list[int] = []
@@ -155,12 +171,25 @@ def end(group: Path) -> bool:
 
 
 def sweep(home: Path) -> None:
-    """End and remove the groups of dead workers: a worker lives exactly as long as it is in its own group."""
+    """End and remove the groups of dead workers. A worker lives exactly as long as it is in its own group; one that has
+    frozen its group has stepped out of it, and stays in ours.
+    """
     try:
         groups = [entry for entry in home.iterdir() if entry.name.startswith(PREFIX)]
     except OSError:
         return
     for group in groups:
         pid = group.name.removeprefix(PREFIX)
-        if pid.isdigit() and int(pid) not in members(group):
+        # In this order: nobody ever goes back.
+        if pid.isdigit() and int(pid) not in members(group) and not _has_stepped_out(home, int(pid)):
             end(group)
+
+
+def _has_stepped_out(home: Path, worker: int) -> bool:
+    process = tree.look(worker)
+    if process is None or process.name != "waved-worker":
+        return False
+    try:
+        return str(worker) in (home / "cgroup.procs").read_text().split()
+    except OSError:
+        return False

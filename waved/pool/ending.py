@@ -26,6 +26,8 @@ class Ending:
         self.leftovers: dict[int, str] = {}
         """What outlived the program and was ended: "pid name" by pid."""
         self._deadline: float | None = None
+        self._left: float | None = None
+        """What is left of the time limit while it stands still."""
         self._whose = "agent"
         self._stop_grace = 0.0
         self._leftover_grace = 0.0
@@ -39,6 +41,16 @@ class Ending:
         self._whose, self._stop_grace, self._leftover_grace = whose, stop_grace, leftover_grace
         if timeout is not None:
             self._deadline = boot_seconds() + timeout
+
+    def stand_still(self) -> None:
+        """The time limit stops counting, until `count_on`."""
+        if self._deadline is not None:
+            self._left, self._deadline = self._deadline - boot_seconds(), None
+
+    def count_on(self) -> None:
+        """The time limit counts again."""
+        if self._left is not None:
+            self._deadline, self._left = boot_seconds() + self._left, None
 
     def patience(self) -> float | None:
         """Milliseconds until `step` has something to do; None: it has not, until something ends."""
@@ -61,7 +73,7 @@ class Ending:
     def main_ended(self) -> None:
         """The program is gone; what it left behind gets a short grace."""
         self._main_is_gone = True
-        self._deadline = None
+        self._deadline = self._left = None
         until = boot_seconds() + self._leftover_grace
         if self.cause is None:
             self._leftover_term_at = until

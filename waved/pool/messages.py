@@ -46,7 +46,26 @@ class Acted:
     told: dict[str, Any]
 
 
-Message = Started | Ended | Lost | Acted
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """All processes of a run stand still (`ok`), or could not be made to."""
+
+    run: str
+    ok: bool
+    processes: int
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The worker of an earlier daemon's run has been reached. `frozen`: its tree stands still."""
+
+    run: str
+    frozen: bool
+
+
+Message = Started | Ended | Lost | Acted | Frozen | Found
 
 
 @dataclass(slots=True)

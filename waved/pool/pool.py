@@ -21,7 +21,7 @@ from waved.descriptors import descriptors_left, spare_descriptors
 from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
-from waved.pool.messages import WORKER_DIED, Acted, Ended, Lost, Message, Spec, Start, Started
+from waved.pool.messages import WORKER_DIED, Acted, Ended, Found, Frozen, Lost, Message, Spec, Start, Started
 from waved.pool.shot import Shot
 from waved.pool.zygotes import Zygotes
 
@@ -236,6 +236,16 @@ class Pool:
             self._send(worker, {"stop": {"reason": reason, "grace": grace}})
             failpoints.hit("pool.after-stop")
 
+    def freeze(self, run: str, *, frozen: bool = True) -> None:
+        """Have all processes of a run stand still (`Frozen` tells when they do), or go on. One that has not begun yet
+        is frozen at its start.
+        """
+        worker = self._workers.get(run)
+        if worker is not None:
+            failpoints.hit("pool.before-freeze")
+            self._send(worker, {"freeze": True} if frozen else {"thaw": True})
+            failpoints.hit("pool.after-freeze")
+
     def withdraw(self, runs: list[str]) -> None:
         """Forget runs that were armed ahead and are not to be started after all."""
         for run in runs:
@@ -349,6 +359,9 @@ class Pool:
             worker.pid = message["hello"]["worker"]
             if message["hello"]["started"]["at"] is not None:
                 self._heed_started(worker, message["hello"]["started"])
+            self._news.append(Found(worker.run, message["hello"].get("frozen", False)))
+        elif "frozen" in message:
+            self._news.append(Frozen(worker.run, **message["frozen"]))
         elif "ended" in message:
             self._workers.pop(worker.run, None)
             if worker.released or message["ended"]["outcome"] != "not-started":

@@ -41,6 +41,34 @@ def look(pid: int) -> Process | None:
     return Process(pid, int(fields[19]), int(fields[1]), name, int(fields[3]))
 
 
+def state_of(process: Process) -> str:
+    """The state of the process that moves most of all its threads (proc(5)): "T" only when all of them are stopped.
+
+    "X" when it is gone.
+    """
+    states = set()
+    try:
+        for thread in os.listdir(f"/proc/{process.pid}/task"):  # noqa: PTH208 — hot while freezing
+            with open(f"/proc/{process.pid}/task/{thread}/stat", "rb") as file:  # noqa: PTH123
+                stat = file.read()
+            fields = stat[stat.rindex(b")") + 2 :].split(None, 1)
+            states.add(fields[0].decode())
+    except OSError:
+        if look(process.pid) is None:
+            return "X"
+        return "R"  # a thread has just ended: it moves
+    return next((state for state in "RSDItTZ" if state in states), "X")
+
+
+def waits_for_vfork(process: Process) -> bool:
+    """Whether it stands in vfork(2) until its child has exec'ed: it does nothing before, and can't even be stopped."""
+    try:
+        with open(f"/proc/{process.pid}/wchan", "rb") as file:  # noqa: PTH123 — hot while freezing
+            return file.read() in (b"kernel_clone", b"wait_for_vfork_done", b"_do_fork")
+    except OSError:
+        return False
+
+
 def start_of(pid: int) -> int:
     """When a process started (see `Process`); 0 when there is none."""
     process = look(pid)

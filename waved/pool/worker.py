@@ -5,8 +5,9 @@ another, which costs a fraction of a new process. What it does is driven by one 
 run's output pipes and its own deadlines. It does not need the daemon (`waved.pool.line`).
 
 Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `withdraw`, `limits`
-{timeout, timeout_of} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace}. To the
-daemon: `armed`, `started`, `ended` {record}, and `hello` after a reconnection.
+{timeout, timeout_of} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace}, `freeze`,
+`thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `ended` {record}, and `hello`
+after a reconnection.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.claim import TakenError, claim
 from waved.pool.ending import Ending
+from waved.pool.freeze import Freezer
 from waved.pool.launch import SHORTAGES, Launch, NotStartedError, ShortageError, resolve
 from waved.pool.line import Line
 from waved.pool.linux import boot_seconds
@@ -82,6 +84,9 @@ class Worker:
         self.limits: dict[str, Any] | None = None
         """Limits that came ahead of the shot; without them the shot is not for us."""
         self.ending = Ending()
+        self.freezer = Freezer(being.group)
+        self.freeze_asked = False
+        """Before the program was started: it is frozen as soon as it is."""
         self.described = False
         """Whether it is written down for people what is run."""
 
@@ -110,6 +115,8 @@ class Worker:
                     self._release(message["release"])
                 elif "shot" in message and self.limits is not None:
                     self._release(self.limits)
+                elif "freeze" in message or "thaw" in message:
+                    self.freeze_asked = "freeze" in message
                 elif "withdraw" in message:
                     self._withdraw()
                     if self.spec:
@@ -219,6 +226,8 @@ class Worker:
         poller = select.poll()
         watched: set[int] = set()
         wakeup = self.being.wakeup
+        if self.freeze_asked:
+            self._freeze()
         while True:
             wanted = {wakeup, *self.capture.streams, *self.line.fds()}
             for fd in watched - wanted:
@@ -274,14 +283,39 @@ class Worker:
         if tree.no_children():
             return True
         self.ending.step()
+        if self.freezer.frozen is not None:
+            self._mind_freeze()
         return False
 
     def _heed(self, message: dict[str, Any]) -> None:
         """What the daemon says while the run goes on."""
         if "connected" in message:
-            self.line.tell({"hello": {"run": self.spec["run"], "worker": os.getpid(), "started": self._started()}})
+            frozen = self.freezer.frozen is not None
+            hello = {"run": self.spec["run"], "worker": os.getpid(), "started": self._started(), "frozen": frozen}
+            self.line.tell({"hello": hello})
         elif "stop" in message and self.outcome.status is None:
             self.ending.ask("stopped", message["stop"]["reason"], message["stop"]["grace"])
+        elif "freeze" in message and self.ending.cause is None:
+            self._freeze()
+        elif "thaw" in message:
+            self.freezer.thaw()
+            self.ending.count_on()
+
+    def _freeze(self) -> None:
+        failpoints.hit("worker.before-freeze")
+        self.line.tell({"frozen": self.freezer.freeze().message()})
+        failpoints.hit("worker.after-frozen")
+
+    def _mind_freeze(self) -> None:
+        """The time limit stands still as well, as long as there is a daemon that can end this; and what was asked to
+        end has to move for that.
+        """
+        if self.ending.cause is not None:
+            self.freezer.thaw()
+        elif self.line.connected:
+            self.ending.stand_still()
+        else:
+            self.ending.count_on()
 
     def _describe(self) -> None:
         """Write down what is run, for people; when there is time for it, and once."""
@@ -331,7 +365,7 @@ class Worker:
                     break
                 time.sleep(1.0)
         failpoints.hit("worker.after-exit-record")
-        again = not self.last and self.line.unbroken and tree.no_children()
+        again = not self.last and not self.freezer.aside and self.line.unbroken and tree.no_children()
         if again:
             self._let_go()
         self.line.tell({"ended": ended, "free": again})

@@ -10,7 +10,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.pool import survivors
-from waved.pool.messages import Acted, Ended, Lost, Message, Started
+from waved.pool.messages import Acted, Ended, Frozen, Lost, Message, Started
 from waved.pool.pool import Pool
 from waved.reactor import recovery
 from waved.reactor.clock import Clock
@@ -56,6 +56,11 @@ class Runs:
                 self._fact(recovery.acted_event(session, message.run, message.told))
             case Ended():
                 self._ended(session, message.run, message.record)
+            case Frozen():
+                fact = ev.RunFrozen(
+                    session, message.run, message.ok, message.detail, message.processes, message.seconds
+                )
+                self._fact(fact)
             case Lost(certain_unstarted=True):
                 self._fact(ev.RunEnded(session, message.run, "withdrawn", reason=message.reason))
             case Lost():

@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from waved.pool import record, tree, worker
-from waved.pool.birth import Cradle
+from tests.unit.pool.worker_talk import heard, spec_of
+from waved.pool import record
 from waved.pool.channel import Channel, ChannelClosedError
-
-
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    """The daemon's end of a channel to a new worker, which is gone when the test is over."""
-    ours, theirs = Channel.pair()
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        try:
-            worker.main(theirs, Cradle.here(None))
-        finally:
-            os._exit(0)
-    theirs.close()
-    ours.sock.settimeout(20)
-    yield ours
-    ours.close()
-    process = tree.look(pid)
-    assert os.waitpid(pid, 0)[1] in (0, signal.SIGKILL), process
-
-
-def spec_of(folder: Path, key: str, command: str) -> dict[str, Any]:
-    """What a worker needs to run a shell command."""
-    return {
-        "run": f"s/{key}", "purpose": "agent", "folder": str(folder / key), "workspace": str(folder), "attempt": 1,
-        "leftover_grace": 0.1, "stop_grace": 1.0, "clock_offset": 0.0, "failure": "", "program": "command",
-        "command": command, "args": [], "model": None, "instructions": [], "prompt": "", "tasks": [], "context": {},
-        "cwd": str(folder), "env": {"PATH": os.environ["PATH"]}, "output_limit": 1 << 20,
-    }  # fmt: skip
-
-
-def heard(channel: Channel, word: str) -> dict[str, Any]:
-    """The next message, which has to be of this kind."""
-    message, fds = channel.receive()
-    assert not fds
-    assert word in message, message
-    return message
 
 
 def test_one_run_after_another_and_a_stop_that_came_too_late_is_nobodys(channel: Channel, tmp_path: Path) -> None:
