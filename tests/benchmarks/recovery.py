@@ -2,7 +2,10 @@
 
 "agents": N sleeping agents, `kill -9` of the daemon; control is back when every agent is shown as running and a stop of
 one of them has been accepted, which the new daemon can only do through the agent's own worker. "journal": a million
-events in sessions that have ended, and in a single session that goes on; until a list shows how it is.
+events in sessions that have ended, and in a single session that goes on; until a list shows how it is. The latter
+three times: all events folded, for want of an image; from the oldest image there can be, right before the next is due;
+from a new one. Beside it, what an image costs: the longest that a request waited while one was made, and the processor
+time of the process that makes it.
 "list": the answer to `session.list` with ten thousand sessions that have ended.
 """
 
@@ -10,6 +13,10 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import json
+import os
+import resource
+import subprocess
 import sys
 import time
 from collections import deque
@@ -29,13 +36,20 @@ from waved.domain.decide import decide
 from waved.domain.fold import begin, fold
 from waved.domain.state import Session
 from waved.domain.view import summary
+from waved.journal.images import Image
 from waved.journal.store import Journal
 from waved.plan.models import Plan
+from waved.reactor.imager import PROGRAM
+from waved.reactor.imaging import AT_LEAST, SHARE
 
 CONTROL_LIMIT = 1.0
 """Seconds, with 64 agents (issue 3)."""
 JOURNAL_LIMIT = 5.0
 """Seconds, with a million events (issue 3)."""
+PAUSE_LIMIT = 0.05
+"""Seconds that a request may wait because an image is made."""
+IMAGE_PATIENCE = 60.0
+"""Seconds."""
 BATCH = 20_000
 
 
@@ -173,29 +187,89 @@ def ended_sessions(journal: Journal, sessions: int, each: int) -> None:
     writer.flush()
 
 
-def journal(report: Report, setting: str, fill: Any, asked: str, listed: bool = False) -> None:
-    """From the start of a daemon to a list that shows session `asked`, the newest."""
+def ended_journal(report: Report, count: int) -> None:
+    """A journal of sessions that have ended."""
+    each = max(3, count // 10_000)
     with scratch() as folder, running(folder) as daemon:
         daemon.state.mkdir()
         with closing(Journal(daemon.state / "journal.sqlite")) as made:
-            fill(made)
-            events = made.last_seq
+            ended_sessions(made, count // each, each)
+        start(report, daemon, "ended sessions", f"done-{count // each - 1:05}", then=lists)
+
+
+def long_journal(report: Report, count: int) -> None:
+    """A journal of one session that goes on."""
+    name, setting = "long-0000", "one session that goes on"
+    with scratch() as folder, running(folder) as daemon:
+        daemon.state.mkdir()
+        path = daemon.state / "journal.sqlite"
+        with closing(Journal(path)) as made:
+            long_session(made, count)
+        start(report, daemon, f"{setting}: all folded", name, then=while_imaged)
+        with closing(Journal(path)) as made:
+            made.images.forget(name)
+            took = oldest_image(made, name, count)
+        report.add(Row("an image of it", "waved", "ours", took, "CPU s"))
+        start(report, daemon, f"{setting}: from the oldest image", name, then=while_imaged)
+        start(report, daemon, f"{setting}: from a new image", name)
+
+
+def start(report: Report, daemon: Daemon, setting: str, asked: str, then: Any = None) -> None:
+    """From the start of a daemon to a list that shows session `asked`, the newest."""
+    begun = time.monotonic()
+    daemon.start()
+    with daemon.client(timeout=60) as client:
+        if not any(item["session"] == asked for item in client.list(1)):
+            raise BenchmarkError(f"session {asked} is not known any more")
+        took = time.monotonic() - begun
+        process = psutil.Process(daemon.pid)
+        events = client.daemon_status()["last_seq"]
+        more = {"events": events, "CPU s": sum(process.cpu_times()[:2]), "MB": process.memory_info().rss / 2**20}
+        report.add(Row(setting, "waved", "ours", took, "s", more, JOURNAL_LIMIT))
+        if then is not None:
+            then(report, daemon, client)
+        client.daemon_stop("detach")
+    if daemon.process is not None:
+        daemon.process.wait(60)
+
+
+def lists(report: Report, _daemon: Daemon, client: Any) -> None:
+    """How long a list takes, at first and again."""
+    for limit in (50, 1000):
         begun = time.monotonic()
-        daemon.start()
-        with daemon.client(timeout=60) as client:
-            if not any(item["session"] == asked for item in client.list(1)):
-                raise BenchmarkError(f"session {asked} is not known any more")
-            took = time.monotonic() - begun
-            process = psutil.Process(daemon.pid)
-            more = {"events": events, "CPU s": sum(process.cpu_times()[:2]), "MB": process.memory_info().rss / 2**20}
-            report.add(Row(setting, "waved", "ours", took, "s", more, JOURNAL_LIMIT))
-            if listed:
-                for limit in (50, 1000):
-                    begun = time.monotonic()
-                    client.list(limit)
-                    more = {"again": _list_time(client, limit)}
-                    report.add(Row(f"list of {limit}", "waved", "ours", time.monotonic() - begun, "s", more))
-            client.daemon_stop("detach")
+        client.list(limit)
+        more = {"again": _list_time(client, limit)}
+        report.add(Row(f"list of {limit}", "waved", "ours", time.monotonic() - begun, "s", more))
+
+
+def while_imaged(report: Report, daemon: Daemon, client: Any) -> None:
+    """The longest that a request waits until the image is made."""
+    before = daemon.log.read_text().count('"image.made"')
+    waited: list[float] = []
+    until = time.monotonic() + IMAGE_PATIENCE
+    while daemon.log.read_text().count('"image.made"') == before and time.monotonic() < until:
+        begun = time.monotonic()
+        client.daemon_status()
+        waited.append(time.monotonic() - begun)
+        time.sleep(0.002)
+    if time.monotonic() >= until:
+        return
+    more = {"median": median(waited), "requests": len(waited)}
+    report.add(Row("a request meanwhile", "waved", "ours", max(waited), "s", more, PAUSE_LIMIT))
+
+
+def oldest_image(journal: Journal, name: str, count: int) -> float:
+    """Begin with the image that is used right before the next one is due; the CPU seconds that it took."""
+    seq, due = 0, AT_LEAST
+    while due < count:
+        seq, due = due, due + AT_LEAST + due // SHARE
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", PROGRAM, str(os.getpid()), str(journal.path), str(seq), name]
+    said = subprocess.run(command, check=True, capture_output=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if not journal.images.keep(Image(**json.loads(said))):
+        raise BenchmarkError("the journal does not take the image")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _list_time(client: Any, limit: int) -> float:
@@ -208,16 +282,8 @@ def measure(report: Report, options: argparse.Namespace) -> None:
     """All of it."""
     for count in options.agents:
         agents(report, count, options.rounds)
-    count = options.events
-    each = max(3, count // 10_000)
-    journal(
-        report,
-        "ended sessions",
-        lambda made: ended_sessions(made, count // each, each),
-        f"done-{count // each - 1:05}",
-        listed=True,
-    )
-    journal(report, "one session that goes on", lambda made: long_session(made, count), "long-0000")
+    ended_journal(report, options.events)
+    long_journal(report, options.events)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tests.system.torture_truth import Comparison, alive, read_journal
 from wavectl import Client
 from waved import failpoints
 from waved.errors import ConflictError, NoDaemonError, NotFoundError
+from waved.reactor import imaging
 
 SESSIONS = 4
 """Sessions that go on at once."""
@@ -112,6 +113,7 @@ class Torture:
         self.daemon = Daemon(base)
         self.daemon.environment |= environment or {}
         self.daemon.environment[failpoints.LOG] = str(base / "failpoints")
+        self.daemon.environment[imaging.VARIABLE] = "50"
         self.kinds = KINDS if scrub else tuple(kind for kind in KINDS if kind != UNMARKED)
         self.plans: dict[str, Drawn] = {}
         self.figures = Figures(seed)
@@ -303,9 +305,9 @@ class Torture:
         return []
 
     def _defects(self) -> list[str]:
-        """What the daemon itself calls a defect, and tracebacks of any process."""
+        """What the daemon itself calls a defect, images it could not use, and tracebacks of any process."""
         lines = self.daemon.log.read_text(errors="replace").splitlines()
-        found = [f"in the log: {line[:2000]}" for line in lines if '"defect"' in line]
+        found = [f"in the log: {line[:2000]}" for line in lines if '"defect"' in line or '"image.unused"' in line]
         for number, line in enumerate(lines):
             if line.startswith("Traceback"):
                 following = dropwhile(lambda text: not text.startswith(" "), lines[number + 1 :])

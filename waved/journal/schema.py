@@ -31,14 +31,19 @@ def _events(db: sqlite3.Connection) -> None:
 
 
 def _sessions(db: sqlite3.Connection) -> None:
-    """Schema 2: which sessions there are, whether they go on, and what a list shows of those that do not.
+    """Schema 2: which sessions there are, whether they go on, and what a list shows of those that do not; images of
+    long ones that go on.
 
-    Without it a start reads every submission, and a list folds every session it shows.
+    Without it a start reads every submission and folds every event, and a list folds every session it shows.
     """
     db.execute("DROP INDEX IF EXISTS bounds")
     db.execute(
         "CREATE TABLE sessions (submitted INTEGER PRIMARY KEY, session TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
         " ended INTEGER NOT NULL DEFAULT 0, summary BLOB)"
+    )
+    db.execute(
+        "CREATE TABLE images (session TEXT PRIMARY KEY, seq INTEGER NOT NULL, events INTEGER NOT NULL,"
+        " code TEXT NOT NULL, file TEXT NOT NULL, checksum TEXT NOT NULL) WITHOUT ROWID"
     )
     index_sessions(db)
 
@@ -96,6 +101,7 @@ def enter(db: sqlite3.Connection, seq: int, session: str, kind: str, name: str, 
         db.execute("INSERT INTO sessions (submitted, session, name) VALUES (?, ?, ?)", (seq, session, name))
     elif kind == ev.SessionEnded.kind:
         db.execute("UPDATE sessions SET ended = ?, summary = ? WHERE session = ?", (seq, summary, session))
+        db.execute("DELETE FROM images WHERE session = ?", (session,))
     else:
         db.execute("UPDATE sessions SET ended = 0, summary = NULL WHERE session = ?", (session,))
 

@@ -15,43 +15,13 @@ from typing import Any, NamedTuple
 import msgpack
 
 from waved import failpoints
-from waved.domain.events import KINDS, Event, SessionSubmitted, from_data
+from waved.domain.events import Event, SessionEnded, SessionSubmitted
 from waved.errors import ResourceError, WavedError
 from waved.journal import salvage
+from waved.journal.images import Images
 from waved.journal.reserve import Reserve
+from waved.journal.rows import Row, events_of
 from waved.journal.schema import BOUNDS, SCHEMA, enter, migrate, transaction
-
-_AT_ONCE = 1_000
-"""Events that are decoded together."""
-
-
-class Row(NamedTuple):
-    """An event as it is stored; `data` is msgpack."""
-
-    seq: int
-    session: str
-    time: float
-    kind: str
-    data: bytes
-
-    def fields(self) -> dict[str, Any]:
-        """The event's own fields; raises ValueError when the bytes are damaged."""
-        try:
-            unpacked = msgpack.unpackb(self.data, raw=False, strict_map_key=False)
-        except Exception as error:  # noqa: BLE001 — msgpack raises many kinds for damaged bytes; all mean the same here
-            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: {type(error).__name__}") from None
-        if not isinstance(unpacked, dict):
-            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: no map")  # noqa: TRY004 — as above
-        return unpacked
-
-    def event(self) -> Event:
-        """The event itself; raises ValueError when it is damaged, or of a kind this version does not know."""
-        try:
-            return from_data(self.kind, self.session, self.seq, self.time, self.fields())
-        except KeyError:
-            raise ValueError(f"event {self.seq} is of a kind this version does not know: {self.kind}") from None
-        except TypeError as error:
-            raise ValueError(f"event {self.seq} ({self.kind}) is damaged: {error}") from None
 
 
 class Entry(NamedTuple):
@@ -80,6 +50,7 @@ class Journal:
         self.path = path
         try:
             self._db = _open(path)
+            self.images = Images(self._db, path)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 f"the journal {path} cannot be opened: {error}",
@@ -134,6 +105,9 @@ class Journal:
             raise self._unwritable(error) from None
         self.last_seq = events[-1].seq
         failpoints.hit("journal.after-commit")
+        for event in events:
+            if isinstance(event, SessionEnded):
+                self.images.forget(event.session)
         self.reserve.used(len(events))
 
     def _enter(self, event: Event, summaries: Mapping[str, Mapping[str, Any]]) -> None:
@@ -170,17 +144,13 @@ class Journal:
         found = self._db.execute(query, (*values, limit))
         return [Row._make(row) for row in found]
 
-    def of_session(self, session: str) -> Iterator[Event]:
-        """Every event of a session, oldest first, without holding them all in memory.
+    def of_session(self, session: str, after: int = 0) -> Iterator[Event]:
+        """Every event of a session with a number above `after`, oldest first; see `events_of` for what it raises."""
+        return events_of(self._db, session, after)
 
-        Raises ValueError at one that is damaged, or of a kind this version does not know.
-        """
-        found = self._db.execute("SELECT * FROM events WHERE session = ? ORDER BY seq", (session,))
-        while rows := found.fetchmany(_AT_ONCE):
-            try:
-                yield from _decoded(rows)
-            except Exception:  # noqa: BLE001 — damaged bytes raise many kinds: looked at one by one, they are named
-                yield from [Row._make(row).event() for row in rows]
+    def count_of(self, session: str) -> int:
+        """How many events a session has."""
+        return int(self._db.execute("SELECT count(*) FROM events WHERE session = ?", (session,)).fetchone()[0])
 
     def all(self) -> Iterator[Row]:
         """Every row, oldest first, without holding them all in memory."""
@@ -220,25 +190,6 @@ class Journal:
     def close(self) -> None:
         """Close the database; the write-ahead log is folded in."""
         self._db.close()
-
-
-def _decoded(rows: list[tuple[Any, ...]]) -> list[Event]:
-    """The events of rows. One unpacker for all: a start reads a million events."""
-    unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
-    unpacker.feed(b"".join([row[4] for row in rows]))
-    unpack, tell = unpacker.unpack, unpacker.tell
-    events: list[Event] = []
-    position = 0
-    for seq, session, time, kind, data in rows:
-        fields = unpack()
-        position += len(data)
-        if tell() != position:
-            raise ValueError(f"event {seq} is damaged")
-        try:
-            events.append(KINDS[kind](session=session, seq=seq, time=time, **fields))
-        except TypeError:  # a field of a newer version
-            events.append(from_data(kind, session, seq, time, fields))
-    return events
 
 
 def needs_migration(path: Path) -> bool:

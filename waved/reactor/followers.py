@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from waved.domain.events import KINDS, Event
-from waved.journal.store import Journal, Row
+from waved.journal.rows import Row
+from waved.journal.store import Journal
 from waved.reactor.sessions import describe
 
 RECENT = 10_000

@@ -30,6 +30,7 @@ from waved.reactor import upgrade
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
+from waved.reactor.imaging import Imaging
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS, READING
 from waved.reactor.params import Params
@@ -71,6 +72,7 @@ class Reactor:
         self.inbox = Inbox()
         self.helpers = Helpers(self.inbox)
         self.sessions = Sessions(journal)
+        self.imaging = Imaging(journal, self.helpers)
         self.followers = Followers(journal)
         self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
         self.runs = Runs(self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect)
@@ -284,6 +286,7 @@ class Reactor:
                 batch, self._batch = self._batch, []
                 self._commit_due = 0.0
                 self._guarded(self.effects.perform, batch)
+                self._guarded(self.imaging.count, batch)
                 if not self._untold:
                     self._tell_due = now + TELL_PATIENCE
                 self._untold += batch
@@ -357,7 +360,7 @@ class Reactor:
 
     def _recover(self) -> None:
         """Fold the journal, find out what became of the runs that were under way, and go on."""
-        self.sessions.recover()
+        self.imaging.recovered(self.sessions.recover())
         self.runs.recover()
         for session in list(self.sessions.live.values()):
             self.effects.redo(session)
@@ -480,6 +483,7 @@ class Reactor:
 
     def close(self) -> None:
         """Let go of everything. Agents that still run go on without a daemon."""
+        self.imaging.close()
         self.helpers.close()
         self.pool.close()
         if self.gives_way:

@@ -12,18 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from waved.domain import events as ev
-from waved.domain.fold import begin, fold
+from waved.domain.fold import begin
 from waved.domain.state import Session
 from waved.domain.view import summary
 from waved.errors import BadRequestError, NotFoundError
 from waved.journal.store import Journal
+from waved.reactor.imaging import Tally
+from waved.reactor.restore import Restored, counted, restore
 from waved.reactor.specs import Environment
 
 KEPT = 64
 """Ended sessions kept in memory once they were asked for."""
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 _ENVIRONMENT = "environment"
+
+log = structlog.get_logger("waved")
 
 
 class Sessions:
@@ -41,31 +47,41 @@ class Sessions:
         self.unreadable: dict[str, str] = {}
         """Sessions whose events cannot be folded, and why: left alone, and named."""
 
-    def recover(self) -> None:
-        """Fold the sessions that had not ended; know the others by name."""
+    def recover(self) -> dict[str, Tally]:
+        """Restore the sessions that had not ended, and know the others by name; how many events there were to fold."""
         with without_collection():
-            self._recover()
+            return self._recover()
 
-    def _recover(self) -> None:
+    def _recover(self) -> dict[str, Tally]:
+        tallies: dict[str, Tally] = {}
         for entry in self._journal.sessions():
             self._names[entry.session] = entry.name
             lost = self._journal.lost_of(entry)
             if lost:
                 self.unreadable[entry.session] = lost
             elif not entry.ended:
-                session = self._load(entry.session)
-                if session is not None:
-                    self.live[session.id] = session
+                restored = self._restored(entry.session)
+                if restored is not None:
+                    self.live[entry.session] = restored.session
+                    log.info("session.restored", session=entry.session, events=restored.events, imaged=restored.imaged)
+                    tallies[entry.session] = Tally(restored.imaged, restored.events - restored.imaged)
+        return tallies
 
     def _load(self, session_id: str) -> Session | None:
-        if session_id in self.unreadable:
-            return None
+        restored = None if session_id in self.unreadable else self._restored(session_id)
+        return None if restored is None else restored.session
+
+    def _restored(self, session_id: str) -> Restored | None:
         try:
-            return replay(self._journal.of_session(session_id))
+            restored = restore(self._journal.of_session, self._journal.images, session_id)
         except ValueError as error:
             self.unreadable[session_id] = str(error)
         except Exception as error:  # noqa: BLE001 — state of an unknown version or damaged: named, never fatal
             self.unreadable[session_id] = f"{type(error).__name__}: {error}"
+        else:
+            if restored.unused:
+                log.warning("image.unused", session=session_id, problem=restored.unused, note="every event was folded")
+            return restored
         return None
 
     def new_id(self, name: str) -> str:
@@ -219,17 +235,7 @@ def without_collection() -> Iterator[None]:
 
 def replay(events: Iterable[ev.Event]) -> Session:
     """The session that these events add up to. Raises ValueError when they begin with no submission."""
-    session: Session | None = None
-    following = iter(events)
-    for event in following:
-        if isinstance(event, ev.SessionSubmitted):
-            session = begin(event)
-            break
-    if session is None:
-        raise ValueError("no submission in the journal")
-    for event in following:
-        fold(session, event)
-    return session
+    return counted(events)[0]
 
 
 def describe(event: ev.Event) -> dict[str, Any]:
