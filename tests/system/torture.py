@@ -113,7 +113,7 @@ class Torture:
         self.daemon = Daemon(base)
         self.daemon.environment |= environment or {}
         self.daemon.environment[failpoints.LOG] = str(base / "failpoints")
-        self.daemon.environment[imaging.VARIABLE] = "50"
+        self.daemon.environment[imaging.VARIABLE] = "20"
         self.kinds = KINDS if scrub else tuple(kind for kind in KINDS if kind != UNMARKED)
         self.plans: dict[str, Drawn] = {}
         self.figures = Figures(seed)
@@ -319,7 +319,7 @@ class Torture:
 
 def _sooner_or_later(point: str) -> str:
     """The rule for a failpoint that is to be hit within a second: not always at once, where it is passed often."""
-    if point.startswith(("submit.", "recovery.")) or point == "worker.after-accept":
+    if point.startswith(("submit.", "recovery.", "image.")) or point == "worker.after-accept":
         return "=kill"
     return "=kill@0.5" if point in WORKER_POINTS + ZYGOTE_POINTS else "=kill~2"
 

@@ -116,8 +116,10 @@ class Imaging:
             process.kill()
         said, complained = process.communicate()
         made = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
-        lines = complained.decode(errors="replace").strip().splitlines()
-        why = "" if not process.returncode else f"it ended with status {process.returncode} {''.join(lines[-1:])[:500]}"
+        why = ""
+        if process.returncode:
+            lines = complained.decode(errors="replace").strip().splitlines()
+            why = " ".join([f"it ended with status {process.returncode}", *lines[-1:]])[:500]
         self._helpers.inbox.put(lambda: self._done(sessions, made, why))
 
     def _done(self, sessions: list[str], made: list[dict[str, Any]], problem: str) -> None:
