@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from waved.plan.models import Model
+from waved.plan.base import Model
 
 
 def difference(one: object, other: object) -> str:

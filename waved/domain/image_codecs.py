@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from waved.plan.models import Model
+from waved.plan.base import Model
 
 
 class ImageError(ValueError):
