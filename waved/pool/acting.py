@@ -44,6 +44,11 @@ class Acting:
         self._side_due = 0.0
         self._finished_at: float | None = None
 
+    @property
+    def state(self) -> str:
+        """What the program is at; "other" when nobody can read it any more."""
+        return self._progress.state if self._reader is not None else "other"
+
     def _now(self) -> float:
         return boot_seconds() + self._offset
 

@@ -65,7 +65,24 @@ class Found:
     frozen: bool
 
 
-Message = Started | Ended | Lost | Acted | Frozen | Found
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """A run has been silent for `silent` seconds, where `limit` are allowed to its `state`."""
+
+    run: str
+    state: str
+    silent: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A run that had stalled gives a sign of life."""
+
+    run: str
+
+
+Message = Started | Ended | Lost | Acted | Frozen | Found | Stalled | Progressed
 
 
 @dataclass(slots=True)

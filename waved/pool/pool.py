@@ -21,7 +21,20 @@ from waved.descriptors import descriptors_left, spare_descriptors
 from waved.pool import record, survivors
 from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
-from waved.pool.messages import WORKER_DIED, Acted, Ended, Found, Frozen, Lost, Message, Spec, Start, Started
+from waved.pool.messages import (
+    WORKER_DIED,
+    Acted,
+    Ended,
+    Found,
+    Frozen,
+    Lost,
+    Message,
+    Progressed,
+    Spec,
+    Stalled,
+    Start,
+    Started,
+)
 from waved.pool.shot import Shot
 from waved.pool.zygotes import Zygotes
 
@@ -360,6 +373,10 @@ class Pool:
             if message["hello"]["started"]["at"] is not None:
                 self._heed_started(worker, message["hello"]["started"])
             self._news.append(Found(worker.run, message["hello"].get("frozen", False)))
+        elif "stalled" in message:
+            self._news.append(Stalled(worker.run, **message["stalled"]))
+        elif "progressed" in message:
+            self._news.append(Progressed(worker.run))
         elif "frozen" in message:
             self._news.append(Frozen(worker.run, **message["frozen"]))
         elif "ended" in message:

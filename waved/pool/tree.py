@@ -69,6 +69,22 @@ def waits_for_vfork(process: Process) -> bool:
         return False
 
 
+def used(pid: int) -> tuple[float, int]:
+    """What a process, with its children that were collected, has used: seconds of processor time; bytes it has read
+    and written, of files, pipes and sockets (proc(5), io). Zeros when it is gone or not ours to look at.
+    """
+    seconds, count = 0.0, 0
+    try:
+        stat = read_small(f"/proc/{pid}/stat")
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        seconds = sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+        lines = read_small(f"/proc/{pid}/io").split(b"\n")
+        count = sum(int(line.split()[1]) for line in lines if line[:6] in (b"rchar:", b"wchar:"))
+    except (OSError, ValueError, IndexError):
+        pass
+    return seconds, count
+
+
 def start_of(pid: int) -> int:
     """When a process started (see `Process`); 0 when there is none."""
     process = look(pid)

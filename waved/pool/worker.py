@@ -6,8 +6,8 @@ run's output pipes and its own deadlines. It does not need the daemon (`waved.po
 
 Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `withdraw`, `limits`
 {timeout, timeout_of} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace}, `freeze`,
-`thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `ended` {record}, and `hello`
-after a reconnection.
+`thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `stalled` {state, silent, limit},
+`progressed`, `ended` {record}, and `hello` after a reconnection.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from waved.pool.line import Line
 from waved.pool.linux import boot_seconds
 from waved.pool.outcome import Outcome
 from waved.pool.prepare import prepare, rehearse
+from waved.pool.stall import OTHER, Stall
 from waved.pool.survivors import SPAWNING, main_line, pipes_line
 
 MAX_SHOWN = 500
@@ -85,6 +86,8 @@ class Worker:
         """Limits that came ahead of the shot; without them the shot is not for us."""
         self.ending = Ending()
         self.freezer = Freezer(being.group)
+        self.stall: Stall | None = None
+        """Watches for silence, where the plan wants to know of it."""
         self.freeze_asked = False
         """Before the program was started: it is frozen as soon as it is."""
         self.described = False
@@ -199,6 +202,8 @@ class Worker:
         self.launch = None
         self.released = True
         spec = self.spec
+        if spec.get("stall"):
+            self.stall = Stall(spec["stall"])
         self.ending.begin(limits["timeout"], limits["timeout_of"], spec["stop_grace"], spec["leftover_grace"])
         self.line.tell({"started": self._started()})
         failpoints.hit("worker.after-started")
@@ -241,6 +246,8 @@ class Worker:
                     if not self.capture.pump(fd):
                         watched.discard(fd)
                         poller.unregister(fd)
+                    if self.stall is not None:
+                        self.stall.sign()
                 elif fd == wakeup:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wakeup, 4096)
@@ -252,6 +259,14 @@ class Worker:
                 return
             if self.acting is not None:
                 self._tell_of(self.acting)
+            if self.stall is not None:
+                self._mind_silence(self.stall)
+
+    def _mind_silence(self, stall: Stall) -> None:
+        stall.be(self.acting.state if self.acting is not None else OTHER)
+        stall.pause(paused=self.freezer.frozen is not None or self.ending.cause is not None)
+        if (said := stall.look()) is not None:
+            self.line.tell(said)
 
     def _tell_of(self, acting: Acting) -> None:
         """Report what the program is at, when that is due; end one that lingers after its result."""
@@ -265,6 +280,8 @@ class Worker:
         """Milliseconds until something is to be done even if nothing happens; None: nothing is."""
         due = self.ending.patience()
         if self.acting is not None and (soon := self.acting.patience(told=self.line.connected)) is not None:
+            due = soon if due is None else min(due, soon)
+        if self.stall is not None and (soon := self.stall.patience()) is not None:
             due = soon if due is None else min(due, soon)
         if self.described:
             return due
