@@ -29,6 +29,7 @@ COMMANDS = {
     "resume": "Let a held session go on.",
     "daemon": "Start, stop, upgrade, or look at the daemon.",
     "service": "Run the daemon as a service of systemd.",
+    "doctor": "See what is installed of all that waved can use.",
     "completion": "Print the completion script of a shell.",
 }
 """All commands, in the order of `--help`; each lives in `wavectl/commands/NAME.py` as `command`."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wavectl.client import Client
+
+if TYPE_CHECKING:
+    from wavectl.activity import Teller
 
 STDOUT, STDERR = 1, 2
 NOTICE = 0
@@ -75,7 +78,7 @@ class RunOutput:
 
     def __init__(
         self, client: Client, session: str, run: str, *, offset: int = 0, streams: frozenset[int] = BOTH,
-        patience: float = 0.0,
+        patience: float = 0.0, teller: Teller | None = None,
     ) -> None:  # fmt: skip
         self.run = run
         self.offset = offset
@@ -87,6 +90,7 @@ class RunOutput:
         """All there was at the last step was handed on."""
         self._client, self._session, self._streams, self._patience = client, session, streams, patience
         self._assembler = Assembler()
+        self._teller = teller
         self._last = 0.0
 
     def pieces(self) -> list[tuple[float, int, bytes]]:
@@ -110,8 +114,13 @@ class RunOutput:
         """The lines that are complete after the next piece; at the run's end what is left, too."""
         pieces = self.pieces()
         found = self._notice(pieces[0][0] if pieces else self._last)
-        found += [line for time, stream, data in pieces for line in self._assembler.feed(time, stream, data)]
-        return found + (self._assembler.flush() if self.ended else [])
+        found += [line for time, stream, data in pieces for line in self._read(time, stream, data)]
+        return found + (self.rest() if self.ended else [])
+
+    def _read(self, time: float, stream: int, data: bytes) -> Iterator[Line]:
+        if self._teller is None or stream != STDOUT:
+            return self._assembler.feed(time, stream, data)
+        return (Line(time, stream, text.encode()) for text in self._teller.feed(data))
 
     def missing(self) -> str:
         """What is to be said of output that was passed over since this was asked last; "" when there was none."""
@@ -134,7 +143,8 @@ class RunOutput:
 
     def rest(self) -> list[Line]:
         """A line that was begun and not ended, for a reader who will not come back."""
-        return self._assembler.flush()
+        told = self._teller.close() if self._teller is not None else []
+        return [*(Line(self._last, STDOUT, text.encode()) for text in told), *self._assembler.flush()]
 
 
 def _amount(count: int) -> str:

@@ -12,6 +12,7 @@ import click
 from wavectl.commands.options import complete_session, connect, json_option, session_and_agents
 
 if TYPE_CHECKING:
+    from wavectl.activity import Teller
     from wavectl.client import Client
     from wavectl.outputs import Line, RunOutput
 
@@ -26,6 +27,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 @click.option("--stdout", "only", flag_value="stdout", help="Only standard output.")
 @click.option("--stderr", "only", flag_value="stderr", help="Only standard error.")
 @click.option("--timestamps", "-t", is_flag=True, help="Before each line, when it was printed.")
+@click.option("--lines", "as_lines", is_flag=True, help="What agent programs printed, line by line, not made readable.")
 @click.option("--raw", is_flag=True, help="The bytes as they were printed: no names, nothing made safe for terminals.")
 @click.option("--tail", "last", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each.")
 @json_option
@@ -37,6 +39,7 @@ def command(
     attempt: int | None,
     only: str | None,
     timestamps: bool,
+    as_lines: bool,
     raw: bool,
     last: int | None,
     as_json: bool,
@@ -52,6 +55,7 @@ def command(
     view, agents = session_and_agents(client, words)
     streams = {"stdout": frozenset({STDOUT}), "stderr": frozenset({STDERR})}.get(only or "", BOTH)
     chosen = Chosen(view["session"], agents[0] if agents else "", attempt, streams, follow)
+    chosen.told = not (as_lines or raw or as_json)
     chosen.must_exist(view)
     if raw:
         printer: Printer = RawPrinter()
@@ -71,6 +75,8 @@ class Chosen:
     attempt: int | None
     streams: frozenset[int]
     follow: bool
+    told: bool = False
+    """What agent programs print is made readable."""
     seen: set[str] = field(default_factory=set)
 
     def runs(self, view: dict[str, Any]) -> list[tuple[str, str]]:
@@ -216,11 +222,23 @@ def _open(client: Client, view: dict[str, Any], chosen: Chosen, last: int | None
             label,
             RunOutput(
                 client, chosen.session, run, streams=chosen.streams, patience=patience,
+                teller=_teller(view, run) if chosen.told else None,
                 offset=0 if last is None else tail_offset(client, chosen.session, run, last),
             ),
         )
         for label, run in chosen.runs(view)
     ]  # fmt: skip
+
+
+def _teller(view: dict[str, Any], run: str) -> Teller | None:
+    """Who tells what the agent program of that run prints; None for a plain command or a check."""
+    for wave in view["waves"]:
+        for assignment in wave["assignments"]:
+            if assignment["program"] != "command" and any(each["run"] == run for each in assignment["runs"]):
+                from wavectl.activity import teller_for
+
+                return teller_for(assignment["program"], view["workspace"])
+    return None
 
 
 def _follow(

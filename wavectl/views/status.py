@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wavectl.views.acting import acting_note
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line
 from wavectl.views.words import coloured, glyph, word_of
@@ -47,6 +48,9 @@ def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list
         note = "needs " + ", ".join(assignment["requires"])
     elif word == "succeeded" and not assignment["verified"]:
         note = note or "unverified"
+    acting = acting_note(assignment["runs"][-1], now) if assignment["runs"] else ""
+    if acting:
+        note = f"{note} · {acting}" if note else acting
     return [
         glyph(word, paint), assignment["key"], coloured(word, paint), again, lasting(elapsed(assignment, now)),
         paint(note, "" if word in ("failed", "timed-out", "lost") else "dim"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wavectl.views.acting import used
 from wavectl.views.checklist import item_line
 from wavectl.views.status import assignment_row, gate_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line, printable
@@ -103,7 +104,15 @@ def _measures(view: dict[str, Any]) -> list[str]:
     speedup = "not measured" if metrics["speedup"] is None else f"{metrics['speedup']:.1f}×"
     rate = "not measured" if metrics["parallel_rate"] is None else f"{metrics['parallel_rate']:.0%}"
     skew = "not measured" if metrics["skew"] is None else lasting(metrics["skew"])
-    return [f"start skew {skew} · speed-up {speedup} · parallel rate {rate}"]
+    return [" · ".join([f"start skew {skew}", f"speed-up {speedup}", f"parallel rate {rate}", *_used(view)])]
+
+
+def _used(view: dict[str, Any]) -> list[str]:
+    """Tokens and money of all runs, as far as their programs tell."""
+    usages = [run["usage"] for wave in view["waves"] for one in wave["assignments"] for run in one["runs"]]
+    costs = [usage["cost"] for usage in usages if usage.get("cost") is not None]
+    total = {name: sum(usage.get(name, 0) for usage in usages) for name in ("input", "output")}
+    return used({**total, "cost": sum(costs)} if costs else total)
 
 
 def _failures(failures: list[dict[str, Any]], paint: Paint, tails: Mapping[str, list[str]]) -> list[str]:

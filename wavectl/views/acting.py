@@ -1,0 +1,45 @@
+"""What an agent is at and what it has used, in a few words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from wavectl.views.text import first_line, lasting
+
+_SILENT = ("", "starting")
+
+
+def acting_note(run: dict[str, Any], now: float) -> str:
+    """What a run's program is at: "Edit src/cart.ts · 12k tokens · $0.04"; "" where nobody can tell."""
+    parts = [_state(run, now), *used(run["usage"])]
+    return " · ".join(part for part in parts if part)
+
+
+def _state(run: dict[str, Any], now: float) -> str:
+    state = run["acting"]
+    if state in _SILENT or run["state"] == "ended":
+        return ""
+    if state == "tool":
+        return first_line(run["tool"])
+    if state == "rate-limited" and run["reset_at"]:
+        return f"rate-limited until {time.strftime('%H:%M:%S', time.localtime(run['reset_at']))}"
+    said = f"{state} for {lasting(max(0.0, now - run['acting_since']))}"
+    return said + (f" ({first_line(run['detail'])})" if run["detail"] else "")
+
+
+def used(usage: dict[str, Any]) -> list[str]:
+    """Tokens and money: ["12k tokens", "$0.04"]; what is not known is left out."""
+    tokens = usage.get("input", 0) + usage.get("output", 0)
+    parts = [f"{amount(tokens)} tokens"] if tokens else []
+    cost = usage.get("cost")
+    return [*parts, f"${cost:.2f}"] if cost is not None else parts
+
+
+def amount(count: int) -> str:
+    """A number of tokens for a person: 950, 12k, 3.4M."""
+    if count < 1000:
+        return str(count)
+    if count < 1_000_000:
+        return f"{count / 1000:.0f}k"
+    return f"{count / 1_000_000:.1f}M"
