@@ -1,0 +1,36 @@
+"""The lock of one store: sessions that share a workspace take turns, and a crash leaves nothing locked (flock(2))."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from waved.errors import ConflictError
+
+
+@contextmanager
+def held(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock at `path`. Raises ConflictError when another holds it for longer than `timeout` seconds."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        wait = 0.001
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ConflictError(
+                        f"the snapshots of this workspace have been in use for {timeout:g} s",
+                        "another session takes, restores or expires snapshots of it; try again",
+                    ) from None
+                time.sleep(wait)
+                wait = min(wait * 2, 0.05)
+        yield
+    finally:
+        os.close(fd)
