@@ -15,6 +15,8 @@ from pathlib import Path
 
 from waved.workspace.git import Git
 
+FILE = "manifest.sqlite"
+"""Its name, beside the repository."""
 FORMAT = 1
 UNKNOWN = -1
 """As the time of a file: what it looked like is not known, or not to be relied upon."""

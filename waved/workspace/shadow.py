@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +28,7 @@ from waved.config import make_private
 from waved.errors import NotFoundError
 from waved.workspace import expiry, identity, lock
 from waved.workspace.listing import Listing
+from waved.workspace.manifest import FILE as MANIFEST
 from waved.workspace.manifest import Manifest
 from waved.workspace.records import (
     Change,
@@ -38,6 +41,7 @@ from waved.workspace.records import (
     Snapshot,
     SnapshotError,
     SnapshotLimits,
+    StoreFullError,
     Version,
 )
 from waved.workspace.restore import MARK, TEMPORARY, Restorer
@@ -49,6 +53,8 @@ FOLDER = "snapshots"
 """Where the stores are, in the state folder."""
 DIFF_LIMIT = 1024 * 1024
 """Bytes of a diff that are returned."""
+ALMOST_FULL = 64 * 1024
+"""Free bytes below which a refusal is put down to the full disk: SQLite says no more than "I/O error"."""
 INTERRUPTED = "after a restore that was interrupted"
 _STAT = re.compile(rb"(\d+|-)\t(\d+|-)\t(.*)", re.DOTALL)
 
@@ -191,12 +197,12 @@ class Shadow:
         many of the oldest as it takes to come below `max_bytes`. Packs the store: seconds to minutes, during which no
         snapshot can be taken.
         """
-        with lock.held(self._folder / "lock", self.limits.lock_timeout):
+        with self._locked():
             sweep(self._store.git_dir)
             done = expiry.expire(
                 self._store, max_age=max_age, max_count=max_count, max_bytes=max_bytes, sessions=sessions, keep=keep
             )
-            with Manifest(self._folder / "manifest.sqlite") as manifest:
+            with Manifest(self._folder / MANIFEST) as manifest:
                 manifest.remember(grown=str(done.after.bytes))
             return done
 
@@ -207,14 +213,25 @@ class Shadow:
     @contextmanager
     def _at_work(self) -> Iterator[identity.Root]:
         """The workspace's folder, with the store locked and what a killed process left put right."""
-        with (
-            lock.held(self._folder / "lock", self.limits.lock_timeout),
-            identity.Root(self.workspace, self._known) as root,
-        ):
+        with self._locked(), identity.Root(self.workspace, self._known) as root:
             sweep(self._store.git_dir)
             if (self._folder / MARK).exists():
                 self._recover(root)
             yield root
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The store's lock; what its disk refuses meanwhile is said for a person."""
+        try:
+            with lock.held(self._folder / "lock", self.limits.lock_timeout):
+                yield
+        except (OSError, sqlite3.Error) as error:
+            what = getattr(error, "strerror", None) or str(error)
+            if shutil.disk_usage(self._folder).free < ALMOST_FULL:
+                raise StoreFullError(f"the disk of {self._folder} is full: {what}", "make room there") from None
+            raise SnapshotError(
+                f"the store in {self._folder} cannot be used: {what}", "see docs/snapshots.md"
+            ) from None
 
     def _take(self, root: identity.Root, label: Label, changed: Iterable[str] | None, *, keep: bool = True) -> Snapshot:
         only = None if changed is None else [_plain(path) for path in changed]

@@ -15,7 +15,9 @@ from pathlib import Path
 from waved.workspace import folders
 from waved.workspace.folders import Folders, TooLargeError
 from waved.workspace.listing import Listing
+from waved.workspace.manifest import FILE as MANIFEST
 from waved.workspace.manifest import UNKNOWN, Manifest, Row
+from waved.workspace.manifest import remove as remove_manifest
 from waved.workspace.records import Label, Skipped, Snapshot, SnapshotError, SnapshotLimits, StoreFullError
 from waved.workspace.scan import Scan, Scanner, too_large
 from waved.workspace.store import NOW, REFS, About, Store, message
@@ -56,7 +58,7 @@ class Taker:
         began = time.monotonic()
         only = None if changed is None else list(changed)
         for attempt in range(1, TRIES + 1):
-            with Manifest(self._path / "manifest.sqlite") as manifest:
+            with Manifest(self._path / MANIFEST) as manifest:
                 last = self._synchronise(manifest, afresh=attempt == TRIES)
                 manifest.begin()
                 try:
@@ -66,12 +68,13 @@ class Taker:
                     if attempt == TRIES:
                         raise
                     continue
-                except sqlite3.Error as error:
+                except sqlite3.DatabaseError as error:
                     manifest.rollback()
-                    raise StoreFullError(
-                        f"no snapshot: {self._path / 'manifest.sqlite'} cannot be written: {error}",
-                        "make room on that disk",
-                    ) from None
+                    if isinstance(error, sqlite3.OperationalError) or attempt == TRIES:
+                        raise
+                    # Damaged: it is only a cache.
+                    remove_manifest(self._path / MANIFEST)
+                    continue
                 except BaseException:
                     manifest.rollback()
                     raise

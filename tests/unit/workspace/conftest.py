@@ -1,5 +1,6 @@
 """A workspace to take snapshots of, with helpers that look at it byte for byte."""
 
+# ruff: noqa: PTH114, PTH115, PTH118, PTH123
 from __future__ import annotations
 
 import os

@@ -27,7 +27,9 @@ def held(shadow: Shadow, snapshot: str) -> dict[str, bytes]:
     for line in listed.split(b"\0")[:-1]:
         words, _, path = line.partition(b"\t")
         blob = words.split()[2].decode()
-        content = subprocess.run(["git", f"--git-dir={store}", "cat-file", "blob", blob], capture_output=True, check=True)
+        content = subprocess.run(
+            ["git", f"--git-dir={store}", "cat-file", "blob", blob], capture_output=True, check=True
+        )
         found[os.fsdecode(path)] = content.stdout
     return found
 
@@ -167,7 +169,7 @@ def test_settings_of_the_user_do_not_count(
     (home / "ignore").write_text("README.md\n")
     (home / ".gitconfig").write_text(
         f"[core]\n fsmonitor = {script}\n excludesFile = {home}/ignore\n autocrlf = true\n hooksPath = {home}\n"
-        f"[filter \"x\"]\n clean = {script}\n smudge = {script}\n[gc]\n auto = 1\n"
+        f'[filter "x"]\n clean = {script}\n smudge = {script}\n[gc]\n auto = 1\n'
     )
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))
@@ -291,9 +293,7 @@ def test_told_paths_are_enough(shadow: Shadow, workspace: Path) -> None:
     assert shadow.take("all").changed == 1
 
 
-def test_told_paths_are_looked_at_alone(
-    shadow: Shadow, workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_told_paths_are_looked_at_alone(shadow: Shadow, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace / ".gitignore").write_text("*.log\n")
     shadow.take("first")
 
@@ -383,15 +383,13 @@ def test_the_store_within_the_workspace_is_not_in_its_own_snapshots(workspace: P
     assert not shadow.take("y").new
 
 
-def test_a_file_that_grows_while_it_is_read(
-    shadow: Shadow, workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_grows_while_it_is_read(shadow: Shadow, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.fstat
     path = workspace / "README.md"
 
     def growing(fd: int) -> os.stat_result:
         status = real(fd)
-        if os.readlink(f"/proc/self/fd/{fd}") == str(path):
+        if Path(f"/proc/self/fd/{fd}").readlink() == path:
             with path.open("a") as file:
                 file.write("more\n")
         return status
