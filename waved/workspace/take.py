@@ -160,8 +160,7 @@ class Taker:
         found.rows.append((path, mode, status.st_size, mtime, ctime, status.st_ino, blob))
         if not content.settled:
             found.unsettled.append(os.fsdecode(path))
-        usual = (0o644, 0o755, 0o777)
-        if (row is None or row[1] != mode) and (mode & 0o777 not in usual or (row and row[1] & 0o777 not in usual)):
+        if (row is None or row[1] != mode) and (_unusual(mode) or (row is not None and _unusual(row[1]))):
             found.modes = True
         if row is None or row[6] != blob:
             writer.blob(data)
@@ -261,6 +260,10 @@ def _settle(manifest: Manifest) -> None:
     except sqlite3.Error:
         # The snapshot is in the store; a manifest that lags behind is made anew by the next.
         manifest.rollback()
+
+
+def _unusual(mode: int) -> bool:
+    return stat.S_ISREG(mode) and mode & 0o777 not in (0o644, 0o755)
 
 
 def git_mode(mode: int) -> int:

@@ -64,7 +64,7 @@ def put(root: Path, path: bytes, entry: tuple[bytes, int] | bytes | None) -> Non
 
 @pytest.mark.parametrize("told", [False, True])
 @given(before=TREES, steps=STEPS, more=STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trip(told: bool, before: dict[bytes, tuple[bytes, int] | bytes], steps: list, more: list) -> None:
     folder = Path(tempfile.mkdtemp(prefix="waved-t-"))
     try:
