@@ -7,11 +7,13 @@ asked again until nothing more follows. A rule is asked only where something is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from waved.domain import events as ev
 from waved.domain.gate import build_checks, failure_text, next_steps
 from waved.domain.limits import run_limit
+from waved.domain.providers import chance, limits_due, may_start, next_chance, provider_of
 from waved.domain.state import Gate, Node, Session, WaveState
 from waved.domain.verdict import judge
 from waved.plan.quantities import format_duration
@@ -32,6 +34,8 @@ def decide(session: Session, now: float) -> list[ev.Event]:
         return _between_waves(session)
     if (wave.deadline is not None or session.phase == "stopping") and (found := _stop(session, wave, now)):
         return found
+    if session.refusals:
+        return limits_due(session, now)
     if session.gates_due and (found := _gates(session, now)):
         return found
     if session.judged:
@@ -59,13 +63,31 @@ def next_deadline(session: Session) -> float | None:
         if session.deadline is not None:
             times.append(session.deadline)
         # A repetition that is due while there is no room waits for a run to end, not for a time.
-        if session.retries and not session.held and wave is not None and _room(session, wave) != 0:
-            times.append(session.retries[0][0])
+        if (
+            not session.held
+            and wave is not None
+            and (session.retries or session.providers)
+            and _room(session, wave) != 0
+        ):
+            times += _starts_due(session)
         if session.gates_due and not session.held:
             times += [_check_due(session.gates[gate_id]) for gate_id in session.gates_due]
     if wave is not None and wave.deadline is not None and (session.unstopped or wave.idle or session.gates_due):
         times.append(wave.deadline)
     return min(times) if times else None
+
+
+def _starts_due(session: Session) -> list[float]:
+    """When repetitions, and agents whose provider refused calls, may start."""
+    times = []
+    if session.retries:
+        at, key = session.retries[0]
+        possible = chance(session, session.nodes[key])
+        if possible is not None:
+            times.append(max(at, possible))
+    if session.providers and session.ready and (first := next_chance(session)) is not None:
+        times.append(first)
+    return times
 
 
 def _check_due(gate: Gate) -> float:
@@ -157,10 +179,25 @@ def _start(session: Session, wave: WaveState, now: float) -> list[ev.Event]:
         # One at a time means: in the order written. An agent between two attempts keeps its turn.
         due = [session.queue[0][1]] if session.queue and not session.retries else []
     else:
-        due = list(islice(session.ready, room))
+        due = list(islice(_startable(session, now), room))
     if not due and session.retries and session.retries[0][0] <= now:
-        due = [session.retries[0][1]]
+        again = session.retries[0][1]
+        due = [again] if may_start(session, session.nodes[again], now, 0) else []
     return [_starting(session, session.nodes[key], wave, now) for key in due]
+
+
+def _startable(session: Session, now: float) -> Iterable[str]:
+    """Ready assignments whose provider takes calls."""
+    if not session.providers:
+        return session.ready
+    found: list[str] = []
+    beside: dict[str, int] = {}
+    for key in session.ready:
+        provider = provider_of(session, session.nodes[key])
+        if may_start(session, session.nodes[key], now, beside.get(provider, 0)):
+            found.append(key)
+            beside[provider] = beside.get(provider, 0) + 1
+    return found
 
 
 def _starting(session: Session, node: Node, wave: WaveState, now: float) -> ev.RunStarting:

@@ -8,6 +8,8 @@ MAX_BACKOFF = 300.0
 """Seconds; the wait before a repetition is doubled up to this."""
 MAX_START_WAIT = 60.0
 """Seconds; the longest wait before a start that failed for want of a worker is tried again."""
+REFUSAL_WAIT = 15.0
+"""Seconds; the first wait for a provider that refused without saying until when."""
 MAX_REFUSAL_WAIT = 900.0
 """Seconds; the longest wait before a call is tried again that a provider refused without saying until when."""
 MOST_REFUSALS = 30

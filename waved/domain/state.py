@@ -192,6 +192,22 @@ class ChecklistItem:
 
 
 @dataclass(slots=True)
+class ProviderLimit:
+    """A provider that refused calls."""
+
+    provider: str
+    until: float
+    """When it takes calls again."""
+    room: int
+    """How many agents may call it at once from then on."""
+    refusals: int = 0
+    """How often it refused, since an agent of it last succeeded."""
+    reason: str = ""
+    told: list[str] = field(default_factory=list)
+    """Runs whose refusal is taken in."""
+
+
+@dataclass(slots=True)
 class Session:
     """One execution of a plan on one workspace."""
 
@@ -242,6 +258,12 @@ class Session:
     """Gates whose next step is due."""
     retries: Later = field(default_factory=list)
     """Heap of (when, assignment backing off). Its first entry is never stale."""
+    providers: dict[str, ProviderLimit] = field(default_factory=dict)
+    """Providers that refused calls."""
+    callers: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Which provider agents of a (program, model) call, as far as it was seen."""
+    refusals: OrderedSet = field(default_factory=dict)
+    """Runs that were refused and whose provider is to be limited."""
 
 
 def new_session(

@@ -50,7 +50,9 @@ def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Ev
         return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, node.failure)]
     if run.outcome in ("stopped", "withdrawn"):
         return [_cut_short(session, node, run.stop_reason or run.reason, now)]
-    if was_refused(run) and node.refused <= MOST_REFUSALS and _may_go_on(session, wave, now):
+    if was_refused(run) and node.refused > MOST_REFUSALS:
+        return [_ended(session, node, "failed", f"{run.explanation} ({node.refused} times in a row)")]
+    if was_refused(run) and _may_go_on(session, wave, now):
         at = refusal_wait(node, run, now)
         return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, run.explanation)]
     outcome = "timed-out" if run.outcome == "timed-out" else "failed"

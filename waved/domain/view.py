@@ -55,6 +55,10 @@ def view(session: Session, now: float) -> dict[str, Any]:
             for item in session.checklist
         ],
         "waves": [_wave(session, wave) for wave in session.waves],
+        "providers": [
+            {"provider": limit.provider, "until": limit.until, "room": limit.room, "reason": limit.reason}
+            for limit in session.providers.values()
+        ],
         "metrics": metrics.measure(session, now).as_dict(),
     }
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.state import Run, Session
+from waved.domain.providers import refused
+from waved.domain.state import ProviderLimit, Run, Session
 from waved.domain.usage import usage_from
 
 
@@ -14,6 +15,35 @@ def _acted(session: Session, event: ev.RunActed) -> None:
     run = session.runs[event.run]
     run.tool, run.acting_detail, run.reset_at = event.tool, event.detail, event.reset_at
     note_totals(run, event.data())
+    note_provider(session, run)
+    if event.state == "rate-limited" and refused(session, run):
+        session.refusals[run.id] = None
+
+
+def note_provider(session: Session, run: Run) -> None:
+    """Remember whom agents of this kind call."""
+    if run.provider and run.purpose == "agent":
+        agent = session.nodes[run.assignment].agent
+        session.callers[agent.program, agent.model or ""] = run.provider
+
+
+def _limited(session: Session, event: ev.ProviderLimited) -> None:
+    session.refusals.pop(event.run, None)
+    limit = session.providers.setdefault(event.provider, ProviderLimit(event.provider, 0.0, event.room))
+    if event.run not in limit.told:
+        limit.told = [*limit.told[-_REMEMBERED:], event.run]
+        limit.refusals += 1
+    limit.until, limit.room, limit.reason = max(limit.until, event.until), event.room, event.reason
+
+
+def note_success(session: Session, run: Run) -> None:
+    """A run succeeded: its provider takes one more at once, and in the end as many as there are."""
+    limit = session.providers.get(run.provider)
+    if limit is not None:
+        limit.room += 1
+        limit.refusals = 0
+        if limit.room > len(session.nodes):
+            del session.providers[run.provider]
 
 
 def note_totals(run: Run, told: dict[str, Any]) -> None:
@@ -27,6 +57,10 @@ def note_totals(run: Run, told: dict[str, Any]) -> None:
     run.usage = usage_from(told.get("usage", {}))
 
 
+_REMEMBERED = 100
+"""Refused runs remembered for a provider."""
+
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     ev.RunActed: _acted,
+    ev.ProviderLimited: _limited,
 }

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.fold.activity import note_totals
+from waved.domain.fold.activity import note_provider, note_success, note_totals
 from waved.domain.gate import awaits_reports
 from waved.domain.limits import start_wait, was_refused
+from waved.domain.providers import refused
 from waved.domain.readiness import forget_stale, make_ready
 from waved.domain.state import Run, Session
 
@@ -108,6 +109,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.tool = run.acting_detail = ""
     if event.acted:
         note_totals(run, event.acted)
+        note_provider(session, run)
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
     if run.purpose == "check":
         check = session.gates[run.gate].checks[run.index]
@@ -127,8 +129,12 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     if was_refused(run):
         node.base += 1  # the provider's limit is not the agent's failure: it uses up no attempt
         node.refused += 1
+        if refused(session, run):
+            session.refusals[run.id] = None
     else:
         node.refused = 0
+        if run.succeeded:
+            note_success(session, run)
     node.state = "checking"
     session.judged[node.key] = None
 
