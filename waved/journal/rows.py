@@ -48,28 +48,31 @@ def events_of(db: sqlite3.Connection, session: str, after: int = 0) -> Iterator[
 
     Raises ValueError at one that is damaged, or of a kind this version does not know.
     """
-    found = db.execute("SELECT * FROM events WHERE session = ? AND seq > ? ORDER BY seq", (session, after))
+    query = "SELECT seq, time, kind, data FROM events WHERE session = ? AND seq > ? ORDER BY seq"
+    found = db.execute(query, (session, after))
     while rows := found.fetchmany(_AT_ONCE):
         try:
-            yield from _decoded(rows)
+            yield from _decoded(session, rows)
         except Exception:  # noqa: BLE001 — damaged bytes raise many kinds: looked at one by one, they are named
-            yield from [Row._make(row).event() for row in rows]
+            yield from [Row(seq, session, time, kind, data).event() for seq, time, kind, data in rows]
 
 
-def _decoded(rows: list[tuple[Any, ...]]) -> list[Event]:
+def _decoded(session: str, rows: list[tuple[Any, ...]]) -> list[Event]:
     """The events of rows. One unpacker for all: a start reads a million events."""
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=0)
-    unpacker.feed(b"".join([row[4] for row in rows]))
+    unpacker.feed(b"".join([row[3] for row in rows]))
     unpack, tell = unpacker.unpack, unpacker.tell
     events: list[Event] = []
     position = 0
-    for seq, session, time, kind, data in rows:
+    for seq, time, kind, data in rows:
         fields = unpack()
         position += len(data)
         if tell() != position:
             raise ValueError(f"event {seq} is damaged")
+        # Into the same dict: given beside it, they would be copied together into another.
+        fields["session"], fields["seq"], fields["time"] = session, seq, time
         try:
-            events.append(KINDS[kind](session=session, seq=seq, time=time, **fields))
+            events.append(KINDS[kind](**fields))
         except TypeError:  # a field of a newer version
             events.append(from_data(kind, session, seq, time, fields))
     return events

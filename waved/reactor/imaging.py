@@ -56,6 +56,8 @@ class Imaging:
         self._at_least = int(wanted) if wanted.isdecimal() else AT_LEAST
         self._again = 0
         """After a failure: not before so many events are in no image."""
+        self._wait = 0
+        """Events that must come before it can be time: all sessions are looked at then, not at each event."""
 
     def recovered(self, tallies: dict[str, Tally]) -> None:
         """The sessions that go on, and what was folded of them at the start."""
@@ -64,6 +66,7 @@ class Imaging:
 
     def count(self, events: Sequence[ev.Event]) -> None:
         """These were journalled."""
+        self._wait -= len(events)
         for event in events:
             name = event.session
             tally = self._tallies.get(name)
@@ -76,7 +79,9 @@ class Imaging:
             elif type(event) is ev.SessionRetried:
                 # It had ended, and its image is gone. What follows in this batch counts twice: it matters little.
                 self._tallies[name] = Tally(since=self._journal.count_of(name))
-        self._look()
+                self._wait = 0
+        if self._wait <= 0:
+            self._look()
 
     def _look(self) -> None:
         """Start an imager if it is time."""
@@ -84,7 +89,8 @@ class Imaging:
             return
         since = sum(tally.since for tally in self._tallies.values())
         most = self._at_least + sum(tally.imaged for tally in self._tallies.values()) // SHARE
-        if since < max(most, self._again):
+        self._wait = max(most, self._again) - since
+        if self._wait > 0:
             return
         self._busy = True
         self._again = 0
