@@ -166,6 +166,21 @@ def test_an_image_of_another_journal_is_not_used(journal: Journal, tmp_path: Pat
         assert found.session == replay(second.of_session("s"))
 
 
+def test_a_damaged_image_is_never_believed(journal: Journal) -> None:
+    begun(journal, "s", 40)
+    made = imaged(journal, "s")
+    path = folder_of(journal.path) / made.file
+    whole = path.read_bytes()
+    expected = replay(journal.of_session("s"))
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        found = restore(journal.of_session, journal.images, "s")
+        assert (found.unused, found.imaged, found.events) == (f"{made.file} is damaged", 0, 40)
+        assert found.session == expected
+    path.write_bytes(whole)
+    assert restore(journal.of_session, journal.images, "s").imaged == 40
+
+
 def test_other_sources_are_other_code() -> None:
     assert images.code_of("a") != images.code_of("b")
     assert own_code() == own_code()
