@@ -3,8 +3,8 @@
 "agents": N sleeping agents, `kill -9` of the daemon; control is back when every agent is shown as running and a stop of
 one of them has been accepted, which the new daemon can only do through the agent's own worker. "journal": a million
 events in sessions that have ended, and in a single session that goes on; until a list shows how it is. The latter
-three times: all events folded, for want of an image; from the oldest image there can be, right before the next is due;
-from a new one. Beside it, what an image costs: the longest that a request waited while one was made, and the processor
+three times: all events folded, for want of an image; from a new image; from the oldest there can be, right before the
+next is due. Beside it, what an image costs: the longest that a request waited while one was made, and the processor
 time of the process that makes it.
 "list": the answer to `session.list` with ten thousand sessions that have ended.
 """
@@ -205,13 +205,17 @@ def long_journal(report: Report, count: int) -> None:
         path = daemon.state / "journal.sqlite"
         with closing(Journal(path)) as made:
             long_session(made, count)
+        if count < 2 * AT_LEAST:
+            start(report, daemon, f"{setting}: all folded", name)
+            report.skip("images", f"none is made of fewer than {AT_LEAST} events")
+            return
         start(report, daemon, f"{setting}: all folded", name, then=while_imaged)
+        start(report, daemon, f"{setting}: from a new image", name)
         with closing(Journal(path)) as made:
             made.images.forget(name)
             took = oldest_image(made, name, count)
-        report.add(Row("an image of it", "waved", "ours", took, "CPU s"))
-        start(report, daemon, f"{setting}: from the oldest image", name, then=while_imaged)
-        start(report, daemon, f"{setting}: from a new image", name)
+        report.add(Row("an image of it, from nothing", "waved", "ours", took, "CPU s"))
+        start(report, daemon, f"{setting}: from the oldest image", name)
 
 
 def start(report: Report, daemon: Daemon, setting: str, asked: str, then: Any = None) -> None:
@@ -252,8 +256,8 @@ def while_imaged(report: Report, daemon: Daemon, client: Any) -> None:
         client.daemon_status()
         waited.append(time.monotonic() - begun)
         time.sleep(0.002)
-    if time.monotonic() >= until:
-        return
+    if not waited or time.monotonic() >= until:
+        raise BenchmarkError("no image was made")
     more = {"median": median(waited), "requests": len(waited)}
     report.add(Row("a request meanwhile", "waved", "ours", max(waited), "s", more, PAUSE_LIMIT))
 
