@@ -143,6 +143,7 @@ class Reactor:
                 self._guarded(self._follow, session)
         if not self._may_wait(now):
             self._commit()
+        self._tell()
         self.followers.expire(now)
         self.effects.look_ahead()
         self._look_whether_done()
@@ -214,6 +215,7 @@ class Reactor:
         self._number(event)
         self._batch.append(event)
         self._commit()
+        self._tell()
 
     def _fact(self, event: ev.Event) -> None:
         """Something was observed: recorded unless it says nothing new."""
@@ -267,7 +269,7 @@ class Reactor:
         return type(event) in (ev.RunStarted, ev.AssignmentEnded)
 
     def _commit(self) -> None:
-        """Journal the turn's events, then act on them, tell followers, and answer."""
+        """Journal the turn's events, then act on them, and answer."""
         now = self.clock.now()
         if self._batch and (not self._journal_problem or now >= self._journal_retry):
             try:
@@ -290,6 +292,13 @@ class Reactor:
                 if not self._untold:
                     self._tell_due = now + TELL_PATIENCE
                 self._untold += batch
+        if not self._batch:
+            replies, self._replies = self._replies, []
+            for asked, result in replies:
+                self.server.answer(asked, result)
+
+    def _tell(self) -> None:
+        """Tell followers and the log what was journalled."""
         if self._untold and (not self.pool.starting or self.clock.now() >= self._tell_due):
             untold, self._untold = self._untold, []
             failpoints.hit("followers.before-publish")
@@ -297,10 +306,6 @@ class Reactor:
             for event in untold:
                 self._log(event)
             self.tell_status()
-        if not self._batch:
-            replies, self._replies = self._replies, []
-            for asked, result in replies:
-                self.server.answer(asked, result)
 
     def tell_status(self) -> None:
         """Tell the service manager how much is going on, if that has changed."""
