@@ -35,20 +35,22 @@ def make_room_for_exit(folder: str) -> None:
         os.close(fd)
 
 
-def write_exit(folder: str, record: dict[str, Any]) -> None:
-    """Write the exit record; raises OSError. A torn record is recognised by its checksum. It outlives this process and
-    the daemon at once, and a power cut after `sync_exit`.
+def write_exit(folder: str, record: dict[str, Any], *, on_disk: bool = True) -> None:
+    """Write the exit record; raises OSError. A torn record is recognised by its checksum.
+
+    It outlives this process and the daemon at once; with `on_disk` a power cut, too. A daemon that hears of an end
+    journals it, which the disk has to confirm: once is enough.
 
     Of a long one that a full disk does not take, the tail of output is cut: all else fits into the room set aside.
     """
     try:
-        _write_exit(folder, seal(json.dumps(record, ensure_ascii=True).encode()))
+        _write_exit(folder, seal(json.dumps(record, ensure_ascii=True).encode()), on_disk=on_disk)
     except OSError:
         short = {**record, "tail": str(record.get("tail", ""))[-_SHORT_TAIL:]}
-        _write_exit(folder, seal(json.dumps(short, ensure_ascii=True).encode()))
+        _write_exit(folder, seal(json.dumps(short, ensure_ascii=True).encode()), on_disk=on_disk)
 
 
-def _write_exit(folder: str, line: bytes) -> None:
+def _write_exit(folder: str, line: bytes, *, on_disk: bool) -> None:
     fd = os.open(f"{folder}/{EXIT}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         written = 0
@@ -56,15 +58,8 @@ def _write_exit(folder: str, line: bytes) -> None:
             written += os.pwrite(fd, line[written:], written)
         os.ftruncate(fd, len(line))
         failpoints.hit("worker.in-exit-record")
-    finally:
-        os.close(fd)
-
-
-def sync_exit(folder: str) -> None:
-    """Have the exit record outlive a power cut; raises OSError."""
-    fd = os.open(f"{folder}/{EXIT}", os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
+        if on_disk:
+            os.fsync(fd)
     finally:
         os.close(fd)
 

@@ -51,6 +51,8 @@ def main(channel: Channel, cradle: Cradle) -> None:
     being = be_born(cradle)
     try:
         line = Line(channel)
+        if line.silent():
+            rehearse()
         for number in range(RUNS_EACH):
             worker = Worker(line, being, last=number == RUNS_EACH - 1)
             worker.serve()
@@ -99,8 +101,6 @@ class Worker:
         """Wait for `arm`, then see the run through."""
         line = self.line
         try:
-            if line.silent():
-                rehearse()
             while not self.released:
                 message = line.next_word()
                 if "arm" in message:
@@ -365,7 +365,8 @@ class Worker:
     def _finish(self) -> None:
         """Keep what is left in the pipes, write the exit record, and only then say so.
 
-        The record outlives us and the daemon when it is written; the disk has it a moment after the daemon was told.
+        The record outlives us and the daemon when it is written. Without a daemon, which would journal it, it is waited
+        for until the disk has it.
         """
         if self.capture is not None:
             self.capture.drain()
@@ -373,7 +374,7 @@ class Worker:
         failpoints.hit("worker.before-exit-record")
         while True:
             try:
-                record.write_exit(self.folder, ended)
+                record.write_exit(self.folder, ended, on_disk=not self.line.connected)
                 break
             except OSError as error:
                 # The daemon can still journal it; without a daemon, wait for space rather than lose the truth.
@@ -387,8 +388,6 @@ class Worker:
             self._let_go()
         self.line.tell({"ended": ended, "free": again})
         failpoints.hit("worker.after-ended")
-        with contextlib.suppress(OSError):  # the daemon journals it meanwhile
-            record.sync_exit(self.folder)
         self._describe()
         self.free = again and self.line.unbroken
 

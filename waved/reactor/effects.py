@@ -108,7 +108,7 @@ class Effects:
     def _spec(self, session: Session, event: ev.RunStarting) -> dict[str, Any]:
         folder = self._folder(session)
         environment = self._sessions.environment(session.id, folder)
-        return spec_of(session, event, environment, folder, self._clock.offset)
+        return spec_of(session, event, environment, str(folder), self._clock.offset)
 
     def _start(self, session: Session, event: ev.RunStarting) -> Start:
         return Start(event.run, self._spec(session, event), event.timeout, event.timeout_of)

@@ -26,15 +26,16 @@ def run_folder(session_folder: Path, run: str) -> Path:
 
 
 def spec_of(
-    session: Session, starting: ev.RunStarting, environment: Environment, session_folder: Path, clock_offset: float
+    session: Session, starting: ev.RunStarting, environment: Environment, session_folder: str, clock_offset: float
 ) -> dict[str, Any]:
     """What a worker needs to arm this run. Limits that depend on the moment of the start are not part of it."""
     settings = session.plan.session
-    folder = run_folder(session_folder, starting.run)
+    # Plain strings: this is done twice for each run, and paths would take most of the time.
+    folder = f"{session_folder}/runs/{run_key(starting.run)}"
     common: dict[str, Any] = {
         "run": starting.run,
         "purpose": starting.purpose,
-        "folder": str(folder),
+        "folder": folder,
         "workspace": session.workspace,
         "attempt": starting.attempt,
         "leftover_grace": settings.leftover_grace,
@@ -47,7 +48,7 @@ def spec_of(
     return {**common, **_agent(session, starting, environment, folder)}
 
 
-def _check(session: Session, starting: ev.RunStarting, environment: Environment, folder: Path) -> dict[str, Any]:
+def _check(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
     check = session.gates[starting.gate].checks[starting.index].command
     assert check is not None  # noqa: S101 — only commands become runs
     return {
@@ -65,7 +66,7 @@ def _check(session: Session, starting: ev.RunStarting, environment: Environment,
     }
 
 
-def _agent(session: Session, starting: ev.RunStarting, environment: Environment, folder: Path) -> dict[str, Any]:
+def _agent(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
     node = session.nodes[starting.assignment]
     agent = node.agent
     wave = session.waves[node.wave]
@@ -92,7 +93,7 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
             "workspace": session.workspace,
             "results": _results(session, node),
         },
-        "cwd": os.path.normpath(Path(session.workspace) / agent.cwd),
+        "cwd": os.path.normpath(os.path.join(session.workspace, agent.cwd)),  # noqa: PTH118
         "stop_grace": agent.stop_grace or session.plan.session.stop_grace,
         "resume": starting.resume,
         "reading": {
@@ -130,7 +131,7 @@ def _results(session: Session, node: Node) -> list[dict[str, Any]]:
 
 
 def _environment(
-    session: Session, starting: ev.RunStarting, environment: Environment, folder: Path, agent: str, domain: str
+    session: Session, starting: ev.RunStarting, environment: Environment, folder: str, agent: str, domain: str
 ) -> dict[str, str]:
     return {
         **environment.get("base", {}),
@@ -144,6 +145,6 @@ def _environment(
         "WAVED_ATTEMPT": str(starting.attempt),
         "WAVED_TASKS": " ".join(starting.tasks),
         "WAVED_WORKSPACE": session.workspace,
-        "WAVED_PROMPT": str(folder / record.PROMPT),
-        "WAVED_CONTEXT": str(folder / record.CONTEXT),
+        "WAVED_PROMPT": f"{folder}/{record.PROMPT}",
+        "WAVED_CONTEXT": f"{folder}/{record.CONTEXT}",
     }
