@@ -23,8 +23,9 @@ class FilesChanged(Event, kind="files.changed"):
 class FindingMade(Event, kind="finding.made"):
     """A monitor saw something (requirement M8). It is open until it is cleared.
 
-    `finding` names it within the session. `subject` is what its ladder is climbed for: the path, else the assignment,
-    else "" (the session).
+    `finding` names it within the session: "f1", … those of the guard, "d1", … those the domain makes by itself.
+    `subject` is what its ladder is climbed for: the path, else the assignment, else "" (the session). A new finding of
+    the same monitor and subject takes the place of one that is still open.
     """
 
     finding: str
@@ -50,6 +51,19 @@ class FindingCleared(Event, kind="finding.cleared"):
     finding: str
     reason: str
     by: str = ""
+
+
+@dataclass(slots=True)
+class PortLeasing(Event, kind="port.leasing", intent=True):
+    """A free port is to be found for the preview, whose address says `{port}`."""
+
+
+@dataclass(slots=True)
+class PortLeased(Event, kind="port.leased"):
+    """It is `port`; or, where `error` says why, there is none."""
+
+    port: int = 0
+    error: str = ""
 
 
 @dataclass(slots=True)
@@ -141,15 +155,19 @@ class SnapshotTaking(Event, kind="snapshot.taking", intent=True):
     """The workspace's files are to be kept as they are now (requirement R1)."""
 
     snapshot: str
+    """"s1", "s2", …"""
     label: str
-    """Why: "session", "wave NAME", "before REACTION", "good", "by NAME"."""
+    """Why: "session", "wave NAME", "before REACTION", "after ASSIGNMENT", "again" (before a retry), "by NAME"."""
     wave: str = ""
     reaction: str = ""
 
 
 @dataclass(slots=True)
 class SnapshotTaken(Event, kind="snapshot.taken"):
-    """They are (`error` empty), under `commit` in the shadow repository; or why not."""
+    """They are (`error` empty), under `commit` in the shadow repository; or why not.
+
+    "g1", "g2", … are those the guard takes by itself, of what it found good; nobody has asked for them.
+    """
 
     snapshot: str
     commit: str = ""
@@ -173,7 +191,9 @@ class RestoreStarting(Event, kind="restore.starting", intent=True):
     to: str = ""
     """The snapshot; "" with scope file: for each path the newest one in which the monitor finds it good."""
     paths: list[str] = field(default_factory=list)
-    """Only these; with scope agent, what the agent owns or wrote; empty: all."""
+    """Only these (globs or paths); with scope agent, what the agent owns or is known to have written; empty: all."""
+    assignment: str = ""
+    """With scope agent: whose; what else is attributed to it goes back as well."""
 
 
 @dataclass(slots=True)

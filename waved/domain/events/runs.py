@@ -28,6 +28,8 @@ class RetryScheduled(Event, kind="retry.scheduled"):
     attempt: int
     at: float
     reason: str = ""
+    reaction: str = ""
+    """What has it start again: then the attempt before counts against no `retries`."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,15 @@ class RunStopping(Event, kind="run.stopping", intent=True):
 
     run: str
     reason: str
+    reaction: str = ""
+    """What ends it; a frozen run is killed as it stands, so that it never writes again."""
+
+
+@dataclass(slots=True)
+class RunProgressed(Event, kind="run.progressed"):
+    """A run that had stalled moves again."""
+
+    run: str
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ class SessionSubmitted(Event, kind="session.submitted", intent=True):
     plan_path: str = ""
     submitted_by: str = ""
     waived: list[str] = field(default_factory=list)
+    guarded: bool = False
+    """Whether its files are kept and watched; not so in journals from before there were guards."""
 
 
 @dataclass(slots=True)
@@ -52,9 +54,11 @@ class SessionStopRequested(Event, kind="session.stop-requested"):
 
 @dataclass(slots=True)
 class SessionHeld(Event, kind="session.held"):
-    """Nothing more is started until a person decides (resume, retry, stop)."""
+    """Nothing more is started until a person decides (resume, retry, stop, approve)."""
 
     reason: str
+    reaction: str = ""
+    """What holds it: a ladder's `hold`, or a reaction that could not be carried out."""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,8 @@ class WaveRetried(Event, kind="wave.retried"):
     assignments: dict[str, str]
     """Why, by assignment."""
     gate_attempt: int
+    reaction: str = ""
+    """What put the wave back to its beginning, where it was no gate: then it counts against no `retries`."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class GateStarted(Event, kind="gate.started", intent=True):
 
 @dataclass(slots=True)
 class CheckStarted(Event, kind="check.started", intent=True):
-    """Check number `index` of a gate is looked at by waved itself (outputs); commands are runs."""
+    """Check number `index` of a gate is looked at by waved itself (guards, outputs); commands are runs."""
 
     gate: str
     index: int
@@ -61,6 +63,19 @@ class CheckEnded(Event, kind="check.ended"):
     name: str = ""
     detail: str = ""
     tests: dict[str, int] | None = None
+
+
+@dataclass(slots=True)
+class GuardCaughtUp(Event, kind="guard.caught-up"):
+    """For a check `guards`: every change made before the check began is judged, and what was found is told; `error`
+    says why that could not be done.
+    """
+
+    gate: str
+    index: int
+    files: int = 0
+    """How many files were judged since the guard began."""
+    error: str = ""
 
 
 @dataclass(slots=True)
