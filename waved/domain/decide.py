@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from itertools import islice
 
 from waved.domain import events as ev
+from waved.domain import guarding
 from waved.domain.gate import build_checks, failure_text, next_steps
 from waved.domain.limits import run_limit
+from waved.domain.open_findings import against
 from waved.domain.providers import chance, limits_due, may_start, next_chance, provider_of
+from waved.domain.reactions import can_restore, undo_wave
 from waved.domain.state import Gate, Node, Session, WaveState
 from waved.domain.verdict import judge
 from waved.plan.quantities import format_duration
@@ -26,10 +29,12 @@ def decide(session: Session, now: float) -> list[ev.Event]:
     """The events that follow from the state at `now` (seconds, waved's clock); empty when nothing is due."""
     wave = session.current
     if session.phase == "running":
-        if session.deadline is not None and now >= session.deadline:
+        if session.deadline is not None and now >= session.deadline and not session.held:
             return _session_out_of_time(session)
     elif session.phase == "ended":
         return []
+    if session.guards is not None and (found := guarding.decide(session, session.guards, now)):
+        return found
     if wave is None:
         return _between_waves(session)
     if (wave.deadline is not None or session.phase == "stopping") and (found := _stop(session, wave, now)):
@@ -46,6 +51,8 @@ def decide(session: Session, now: float) -> list[ev.Event]:
         return _skip(session)
     if (session.ready or session.retries) and (found := _start(session, wave, now)):
         return found
+    if session.guards is not None and session.guards.reactions:
+        return []  # a wave does not end before what is done about findings has
     if wave.phase == "running" and not wave.unended:
         return [_wave_over(session, wave)]
     if wave.phase == "judged":
@@ -55,12 +62,12 @@ def decide(session: Session, now: float) -> list[ev.Event]:
 
 def next_deadline(session: Session) -> float | None:
     """When `decide` may have something to say without any further event; None: never."""
-    if session.phase in ("ended", "checking"):
+    if session.phase == "ended" or (session.phase == "checking" and session.guards is None):
         return None
-    times = []
+    times = [] if session.guards is None else guarding.deadlines(session, session.guards)
     wave = session.current
     if session.phase == "running":
-        if session.deadline is not None:
+        if session.deadline is not None and not session.held:
             times.append(session.deadline)
         # A repetition that is due while there is no room waits for a run to end, not for a time.
         if (
@@ -72,7 +79,9 @@ def next_deadline(session: Session) -> float | None:
             times += _starts_due(session)
         if session.gates_due and not session.held:
             times += [_check_due(session.gates[gate_id]) for gate_id in session.gates_due]
-    if wave is not None and wave.deadline is not None and (session.unstopped or wave.idle or session.gates_due):
+    if wave is None or wave.deadline is None or session.held:
+        return min(times) if times else None
+    if session.unstopped or wave.idle or session.gates_due:
         times.append(wave.deadline)
     return min(times) if times else None
 
@@ -105,27 +114,45 @@ def _session_out_of_time(session: Session) -> list[ev.Event]:
 def _between_waves(session: Session) -> list[ev.Event]:
     """No wave is under way: the first or the next one, or the end."""
     if session.phase == "stopping":
-        return [ev.SessionEnded(session.id, session.stop_outcome, session.reason)]
+        return _end(session, session.stop_outcome, session.reason)
     if session.phase == "checking":
-        if session.checklist_ok is None:
-            return []
-        if session.checklist_ok:
-            return [ev.SessionStarted(session.id)]
-        wrong = [item.item for item in session.checklist if not item.ok and not item.waived]
-        return [ev.SessionEnded(session.id, "refused", "the checklist failed: " + ", ".join(wrong))]
-    if session.held:
+        return _checking(session)
+    if session.held or (session.guards is not None and session.guards.reactions):
         return []
     failed = [wave for wave in session.waves[: session.wave + 1] if wave.outcome not in ("passed", "unverified")]
     stop = next((wave for wave in failed if wave.plan.gate.on_failure != "continue"), None)
     if stop is not None:
         outcome = "timed-out" if stop.outcome == "timed-out" else "failed"
-        return [ev.SessionEnded(session.id, outcome, f"wave {stop.plan.name}: {stop.reason}")]
+        return _end(session, outcome, f"wave {stop.plan.name}: {stop.reason}")
     if session.wave + 1 < len(session.waves):
+        if session.guards is not None and not guarding.may_begin(session, session.guards):
+            return []
         return [ev.WaveStarted(session.id, session.waves[session.wave + 1].plan.name)]
     if failed:
         reason = "; ".join(f"wave {wave.plan.name}: {wave.reason}" for wave in failed)
-        return [ev.SessionEnded(session.id, "failed", reason + " (continued, as the plan says)")]
-    return [ev.SessionEnded(session.id, "succeeded")]
+        return _end(session, "failed", reason + " (continued, as the plan says)")
+    return _end(session, "succeeded", "")
+
+
+def _checking(session: Session) -> list[ev.Event]:
+    if session.checklist_ok is None:
+        return []
+    wrong = [item.item for item in session.checklist if not item.ok and not item.waived]
+    if wrong or not session.checklist_ok:
+        return _end(session, "refused", "the checklist failed: " + ", ".join(wrong))
+    if session.guards is not None and not guarding.all_looked_at(session, session.guards):
+        return []
+    return [ev.SessionStarted(session.id)]
+
+
+def _end(session: Session, outcome: str, reason: str) -> list[ev.Event]:
+    """The end, once nothing runs in the background any more."""
+    guards = session.guards
+    if guards is not None and guards.background:
+        why = "the session is over"
+        stopping = [name for name in guards.background if session.runs[name].state != "stopping"]
+        return [ev.RunStopping(session.id, name, why) for name in stopping]
+    return [ev.SessionEnded(session.id, outcome, reason)]
 
 
 def _stop(session: Session, wave: WaveState, now: float) -> list[ev.Event]:
@@ -134,7 +161,7 @@ def _stop(session: Session, wave: WaveState, now: float) -> list[ev.Event]:
         return []
     if session.phase == "stopping":
         outcome, reason = session.stop_outcome, session.reason
-    elif wave.deadline is not None and now >= wave.deadline:
+    elif wave.deadline is not None and now >= wave.deadline and not session.held:
         outcome, reason = "timed-out", f"the wave's time limit of {format_duration(wave.plan.timeout or 0)}"
     else:
         return []
@@ -159,7 +186,12 @@ def _skip(session: Session) -> list[ev.Event]:
 
 
 def _room(session: Session, wave: WaveState) -> int | None:
-    """How many more agents may start now; None: any number. One at a time means: not before its gate has spoken."""
+    """How many more agents may start now; None: any number. One at a time means: not before its gate has spoken.
+
+    None at all while files are being brought back.
+    """
+    if session.guards is not None and guarding.keeps_back(session.guards):
+        return 0
     if wave.limit is None:
         return None
     if wave.limit == 1 and session.gates:
@@ -258,6 +290,8 @@ def _after_wave(session: Session, wave: WaveState, now: float) -> ev.Event:
     policy = wave.plan.gate
     outcome = "timed-out" if wave.deadline is not None and now >= wave.deadline else "failed"
     repeated = wave.gate_attempt - wave.gate_base
+    if policy.on_failure == "rollback" and not wave.undone and can_restore(session):
+        return undo_wave(session, wave)
     if policy.on_failure == "retry" and repeated <= policy.retries and outcome == "failed":
         again = _to_repeat(session, wave)
         if again:
@@ -275,9 +309,27 @@ def _to_repeat(session: Session, wave: WaveState) -> dict[str, str]:
     if wave.gate is None:
         return {}
     blamed: set[str] = set()
+    again: set[str] = set()
     for check in wave.gate.checks:
-        if check.ok is False:
+        if check.ok is False and check.guards:
+            again |= _by_guards(session, wave, wave.gate)
+        elif check.ok is False:
             names = check.command.agents if check.command is not None else []
             blamed.update(names or (session.nodes[key].agent.name for key in wave.keys))
     why = failure_text(wave.gate)
-    return {key: why for key in wave.keys if session.nodes[key].agent.name in blamed}
+    return {key: why for key in wave.keys if key in again or session.nodes[key].agent.name in blamed}
+
+
+def _by_guards(session: Session, wave: WaveState, gate: Gate) -> set[str]:
+    """Whose work the guards hold against the wave, and who has built on it since; everybody, where nobody is known."""
+    known = against(session, gate)
+    if not known or "" in known:
+        return set(wave.keys)
+    found: set[str] = set()
+    stack = list(known)
+    while stack:
+        key = stack.pop()
+        if key not in found and session.nodes[key].wave == wave.index:
+            found.add(key)
+            stack += session.nodes[key].dependents
+    return found or set(wave.keys)

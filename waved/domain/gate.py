@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from waved.domain import events as ev
+from waved.domain.ladders import is_watched
 from waved.domain.limits import run_limit
+from waved.domain.open_findings import against
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 from waved.plan.models import Check, Output
 
@@ -11,12 +13,16 @@ FAILURE_LINES = 40
 """At most this many lines of what failed are told to the next attempt."""
 
 
+GUARDS = "guards"
+"""The name of the check that asks what the monitors of content have found."""
+
+
 def build_checks(session: Session, wave: WaveState, node: Node | None, ahead: int = 0) -> list[CheckState]:
     """The checks of a wave's gate (`node` None) or of an assignment's own.
 
     `produces` speaks of the agent as a whole: where an agent has several assignments it is looked at when the last of
     them has run. `ahead` of them are being judged before this one in the same decision. A critical agent goes through
-    the wave's commands as soon as it ends (O9).
+    the wave's commands as soon as it ends (O9). Where content is watched, what the guards found comes first.
     """
     outputs: list[Output] = []
     commands: list[Check] = []
@@ -33,6 +39,8 @@ def build_checks(session: Session, wave: WaveState, node: Node | None, ahead: in
         if agent.critical:
             commands = [*commands, *wave.plan.gate.commands]
     checks = []
+    if session.guards is not None and is_watched(session.plan, wave.plan.name):
+        checks.append(CheckState(GUARDS, guards=True))
     if outputs:
         checks.append(CheckState("outputs " + ", ".join(output.path for output in outputs), outputs=list(outputs)))
     checks += [CheckState(check.label, command=check) for check in commands]
@@ -69,11 +77,11 @@ def next_steps(session: Session, gate: Gate, now: float) -> list[ev.Event]:
     wave = session.waves[gate.wave]
     if gate.next >= len(gate.checks):
         failed = [check for check in gate.checks if check.ok is False]
-        verdict = "failed" if failed else ("passed" if gate.checks else "unverified")
+        verdict = "failed" if failed else _good_verdict(session, gate)
         return [_gate_ended(session, gate, verdict, failure_text(gate))]
     check = gate.checks[gate.next]
     if check.state == "running":
-        return _command_verdict(session, gate, check)
+        return [_guards_verdict(session, gate, check)] if check.guards else _command_verdict(session, gate, check)
     if session.phase == "stopping":
         return [_gate_ended(session, gate, "failed", f"not checked: {session.reason}")]
     if wave.deadline is not None and now >= wave.deadline:
@@ -96,6 +104,28 @@ def next_steps(session: Session, gate: Gate, now: float) -> list[ev.Event]:
             timeout_of=whose,
         )
     ]
+
+
+def waits(session: Session, gate: Gate) -> bool:
+    """Whether a reaction under way concerns what the gate is about: nothing is checked before it has ended."""
+    if session.guards is None:
+        return False
+    return gate.assignment in session.guards.concerned if gate.assignment else bool(session.guards.reactions)
+
+
+def _good_verdict(session: Session, gate: Gate) -> str:
+    """The guards find what is broken, not whether the work is done: alone they verify nothing."""
+    if any(not check.guards for check in gate.checks):
+        return "passed"
+    verified = not gate.assignment and all(session.nodes[key].verified for key in session.waves[gate.wave].keys)
+    return "passed" if verified else "unverified"
+
+
+def _guards_verdict(session: Session, gate: Gate, check: CheckState) -> ev.CheckEnded:
+    wrong = [f"the guards could not judge: {check.detail}"] if check.detail else []
+    for text in against(session, gate).values():
+        wrong += text
+    return ev.CheckEnded(session.id, gate.id, gate.next, not wrong, check.name, "\n".join(wrong))
 
 
 def _gate_ended(session: Session, gate: Gate, verdict: str, reason: str) -> ev.GateEnded:

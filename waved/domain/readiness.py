@@ -39,6 +39,12 @@ def look_at_requirements(session: Session, node: Node) -> None:
         make_ready(session, node)
 
 
+def await_verdict(session: Session, key: str) -> None:
+    """An assignment's run or gate has ended: its verdict is due, unless a reaction to a finding concerns it."""
+    if session.guards is None or key not in session.guards.concerned:
+        session.judged[key] = None
+
+
 def reset(session: Session, keys: list[str]) -> None:
     """Make ended assignments wait again, and let those of the present wave look at their requirements."""
     looking: OrderedSet = {}
@@ -56,6 +62,9 @@ def reset(session: Session, keys: list[str]) -> None:
         session.unchecked_of_agent[node.agent.name] += 1
         node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
         node.base, node.withdrawn = node.attempt, 0
+        if session.guards is not None:
+            for marks in (session.guards.again, session.guards.given_up, session.guards.blamed):
+                marks.pop(key, None)
     for key in looking:
         node = session.nodes[key]
         if node.wave == session.wave and node.state == "waiting":

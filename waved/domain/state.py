@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
+from waved.domain.state_guards import Guards, Patrol, PreviewState
 from waved.domain.usage import ActingState, Usage
 from waved.plan import graph
 from waved.plan.models import Agent, Check, Output, Plan, Task, Wave
@@ -27,7 +28,9 @@ Later = list[tuple[float, str]]
 
 @dataclass(slots=True)
 class Run:
-    """One deployment: of an assignment (`purpose` agent) or of a gate's command (`purpose` check)."""
+    """One deployment: of an assignment (`purpose` agent), a gate's command (check), a responder, the preview or a
+    monitor's command (monitor).
+    """
 
     id: str
     wave: int
@@ -39,6 +42,10 @@ class Run:
     timeout: float | None = None
     timeout_of: str = "agent"
     failure: str = ""
+    agent: str = ""
+    """Of a responder or a monitor's command: its name."""
+    reaction: str = ""
+    """Of a responder: what started it."""
     state: RunState = "starting"
     decided: float = 0.0
     """When the start was decided."""
@@ -49,6 +56,10 @@ class Run:
     worker: int = 0
     command: list[str] = field(default_factory=list)
     stop_reason: str = ""
+    stopped_for: str = ""
+    """The reaction that ends it, if it is one."""
+    base: str = ""
+    """The newest snapshot taken before its start was decided."""
     outcome: str = ""
     exit_code: int | None = None
     signal: int | None = None
@@ -91,9 +102,12 @@ class Run:
 
 @dataclass(slots=True)
 class CheckState:
-    """One check of a gate: the outputs, or one command."""
+    """One check of a gate: what the guards have found, the outputs, or one command."""
 
     name: str
+    guards: bool = False
+    caught_up: bool = False
+    """Of `guards`: all changes made before are judged."""
     outputs: list[Output] = field(default_factory=list)
     command: Check | None = None
     state: Literal["waiting", "running", "ended"] = "waiting"
@@ -118,6 +132,8 @@ class Gate:
     state: Literal["running", "ended"] = "running"
     verdict: str = ""
     reason: str = ""
+    reaction: str = ""
+    """What put an end to it before it had spoken."""
     next: int = 0
     """The check that is running, or is to be started."""
 
@@ -176,6 +192,10 @@ class WaveState:
     """Assignments that have not ended."""
     failed: OrderedSet = field(default_factory=dict)
     """Assignments that ended otherwise than succeeded."""
+    base: str = ""
+    """The snapshot it began from."""
+    undone: str = ""
+    """The reaction that put away all it changed, because its gate failed (`on_failure = "rollback"`)."""
     idle: OrderedSet = field(default_factory=dict)
     """Assignments not ended and with nothing running: waiting, ready, backing off."""
 
@@ -264,6 +284,10 @@ class Session:
     """Which provider agents of a (program, model) call, as far as it was seen."""
     refusals: OrderedSet = field(default_factory=dict)
     """Runs that were refused and whose provider is to be limited."""
+    held_at: float = 0.0
+    """Since when it is held: as long, its deadlines stand still."""
+    guards: Guards | None = None
+    """What watches its files; None: nothing does."""
 
 
 def new_session(
@@ -275,6 +299,7 @@ def new_session(
     plan_path: str,
     submitted_by: str,
     waived: list[str],
+    guarded: bool = False,
 ) -> Session:
     """The state right after submission: all assignments waiting, nothing started."""
     session = Session(session_id, plan, workspace, submitted, plan_path, submitted_by, waived)
@@ -295,4 +320,7 @@ def new_session(
     for index, (wave, keys) in enumerate(zip(plan.waves, plan_graph.waves, strict=True)):
         limit = plan.session.max_parallel or None if plan.session.parallel and wave.parallel else 1
         session.waves.append(WaveState(index, wave, keys, limit, unended=len(keys), idle=dict.fromkeys(keys)))
+    if guarded:
+        session.guards = Guards(preview=PreviewState() if plan.preview is not None else None)
+        session.guards.patrols = {each.label: Patrol() for each in plan.monitors if each.kind == "command"}
     return session

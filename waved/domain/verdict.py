@@ -5,7 +5,9 @@ from __future__ import annotations
 from waved.domain import events as ev
 from waved.domain.gate import build_checks, was_cut_short
 from waved.domain.limits import MOST_REFUSALS, backoff, refusal_wait, start_wait, was_refused
+from waved.domain.reactions import can_restore, undo_attempt
 from waved.domain.state import Gate, Node, Run, Session, WaveState
+from waved.domain.state_guards import Guards
 
 
 def judge(session: Session, now: float) -> list[ev.Event]:
@@ -16,7 +18,7 @@ def judge(session: Session, now: float) -> list[ev.Event]:
         node = session.nodes[key]
         agent = node.agent.name
         events = _verdict(session, node, now, ahead.get(agent, 0))
-        if node.gate is None and not isinstance(events[0], ev.RetryScheduled):
+        if node.gate is None and not isinstance(events[0], (ev.RetryScheduled, ev.ReactionStarted)):
             ahead[agent] = ahead.get(agent, 0) + 1
         found += events
     return found
@@ -34,6 +36,8 @@ def _may_go_on(session: Session, wave: WaveState, now: float) -> bool:
 def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Event]:
     wave = session.waves[node.wave]
     run = node.runs[-1]
+    if session.guards is not None and (found := _after_reaction(session, session.guards, node, run, now)):
+        return [found]
     if node.gate is not None:
         return [_after_gate(session, node, node.gate, now)]
     if run.succeeded:
@@ -58,6 +62,32 @@ def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Ev
     outcome = "timed-out" if run.outcome == "timed-out" else "failed"
     may_retry = run.timeout_of == "agent" or outcome == "failed"
     return [_failed(session, node, outcome, run.explanation, node.agent.retries if may_retry else 0, now)]
+
+
+def _after_reaction(session: Session, guards: Guards, node: Node, run: Run, now: float) -> ev.Event | None:
+    """What a reaction has decided for it: it has failed, or it starts again. None: nothing."""
+    key = node.key
+    if key in guards.given_up:
+        return _ended(session, node, "failed", guards.given_up[key])
+    if key not in guards.again or run.outcome == "lost":
+        return None  # what is lost is never repeated by itself
+    if run.stop_reason and not run.stopped_for:
+        return _cut_short(session, node, run.stop_reason, now)  # a person, or a limit, wanted its end
+    if session.phase != "running" or out_of_time(session, session.waves[node.wave], now):
+        return _cut_short(session, node, session.reason or "the wave's time limit", now)
+    again = guards.again[key]
+    return ev.RetryScheduled(session.id, key, node.agent.name, node.attempt + 1, now, again.why, again.reaction)
+
+
+def _undo(session: Session, node: Node, outcome: str, reason: str) -> ev.Event | None:
+    """An agent with `rollback = "on-failure"` has failed: what it changed is put away first (requirement G4)."""
+    guards = session.guards
+    run = node.runs[-1]
+    if guards is None or node.agent.rollback == "never" or session.phase != "running":
+        return None
+    if not can_restore(session) or guards.undone.get(node.key) == run.id or run.outcome in ("not-started", "lost"):
+        return None
+    return undo_attempt(session, node, f"Attempt {node.attempt} {outcome}: {reason}")
 
 
 def _after_gate(session: Session, node: Node, gate: Gate, now: float) -> ev.Event:
@@ -87,7 +117,10 @@ def _lost(session: Session, node: Node, run: Run, now: float) -> list[ev.Event]:
 
 
 def _failed(session: Session, node: Node, outcome: str, reason: str, retries: int, now: float) -> ev.Event:
-    """A repetition if attempts are left and there is time for it, else the end."""
+    """A repetition if attempts are left and there is time for it, else the end; before both, it may be undone."""
+    undone = _undo(session, node, outcome, reason)
+    if undone is not None:
+        return undone
     wave = session.waves[node.wave]
     if node.attempt - node.base <= retries and _may_go_on(session, wave, now):
         at = now + backoff(node)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from waved.domain import events as ev
 from waved.domain.decide import decide
 from waved.domain.fold import admissible, begin, fold
 from waved.domain.state import Node, Session
+from waved.domain.state_guards import Guards
 from waved.plan.models import Plan
+
+E = TypeVar("E", bound=ev.Event)
 
 
 def agent(name: str, **more: Any) -> dict[str, Any]:
@@ -24,11 +28,11 @@ def one_wave(*agents: dict[str, Any], session: dict[str, Any] | None = None, **w
 class Driver:
     """One session, begun, its checklist passed, and everything that follows from that decided."""
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: dict[str, Any], *, guarded: bool = False) -> None:
         self.now = 100.0
         self.log: list[ev.Event] = []
         dumped = Plan.model_validate(plan).model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        self.session: Session = begin(ev.SessionSubmitted("s", dumped, "/w", time=self.now, seq=1))
+        self.session: Session = begin(ev.SessionSubmitted("s", dumped, "/w", guarded=guarded, time=self.now, seq=1))
         self.do(ev.ChecklistEnded("s", ok=True))
 
     def do(self, *events: ev.Event, follow: bool = True) -> list[ev.Event]:
@@ -93,3 +97,52 @@ def started(events: list[ev.Event]) -> list[str]:
 def outcomes(events: list[ev.Event]) -> dict[str, str]:
     """Outcome by assignment that ended in these events."""
     return {event.assignment: event.outcome for event in events if isinstance(event, ev.AssignmentEnded)}
+
+
+class Guarded(Driver):
+    """A guarded session: its first snapshot is taken, unless the plan wants none."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        super().__init__(plan, guarded=True)
+        self.made = 0
+        if self.session.plan.snapshots.enabled:
+            self.taken("s1")
+
+    @property
+    def guards(self) -> Guards:
+        """The state of its guards."""
+        assert self.session.guards is not None
+        return self.session.guards
+
+    def taken(self, name: str, error: str = "") -> list[ev.Event]:
+        """A snapshot is taken, or cannot be."""
+        return self.do(ev.SnapshotTaken("s", name, "" if error else f"c{name}", files=3, error=error))
+
+    def finds(self, path: str = "", by: str = "", monitor: str = "corruption", **more: Any) -> list[ev.Event]:
+        """A monitor sees something of a path; `by` names the assignment."""
+        self.made += 1
+        return self.do(
+            ev.FindingMade(
+                "s", f"f{self.made}", monitor, "const const", subject=path or by, path=path, assignment=by, **more
+            )
+        )
+
+    def frozen(self, run: str, *, ok: bool = True) -> list[ev.Event]:
+        """A worker says that its run stands still, or cannot be made to."""
+        return self.do(ev.RunFrozen("s", f"s/{run}", ok=ok))
+
+    def restored(
+        self, reaction: str, *, ok: bool = True, paths: Sequence[str] = (), detail: str = ""
+    ) -> list[ev.Event]:
+        """A restore has ended."""
+        return self.do(ev.RestoreEnded("s", reaction, ok, restored=list(paths), total=len(paths), detail=detail))
+
+    @property
+    def last(self) -> ev.Event:
+        """The last event."""
+        return self.log[-1]
+
+
+def of(events: list[ev.Event], kind: type[E]) -> list[E]:
+    """Those of a kind."""
+    return [event for event in events if isinstance(event, kind)]

@@ -8,6 +8,7 @@ import pytest
 from driving import Driver, agent, kinds, one_wave, outcomes, started
 
 from waved.domain import events as ev
+from waved.domain import requests
 from waved.domain.decide import decide, next_deadline
 
 
@@ -61,11 +62,16 @@ def test_a_repetition_without_room_is_none() -> None:
     assert started(drive.ends("b#1")) == ["a#2"]
 
 
-def test_a_held_session_waits_for_no_repetition_but_for_its_deadlines() -> None:
-    drive = Driver(one_wave(agent("a", retries=1), agent("b"), session={"timeout": 60}))
+def test_a_held_session_waits_for_nothing_and_its_deadlines_stand_still() -> None:
+    drive = Driver(one_wave(agent("a", retries=1), agent("b"), session={"timeout": 60}, timeout=30))
     drive.fails("a#1")
     drive.ends("b#1", "lost")
-    assert_deadline(drive, 160.0)
+    assert next_deadline(drive.session) is None
+    assert drive.at(1000.0) == []
+    drive.do(*requests.resume(drive.session))
+    assert drive.session.deadline == 1060.0
+    assert drive.session.current is not None
+    assert drive.session.current.deadline == 1030.0
 
 
 def test_a_check_that_waits_for_a_worker_is_a_deadline_and_the_waves_stands() -> None:

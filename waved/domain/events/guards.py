@@ -111,6 +111,8 @@ class ReactionStarted(Event, kind="reaction.started"):
     """To which snapshot a person wants the files restored; "" for the last good one."""
     reason: str = ""
     by: str = ""
+    cause: str = ""
+    """"" for a ladder's step; "gate" (a wave's `on_failure`), "attempt" (an agent's `rollback`), "person"."""
 
 
 @dataclass(slots=True)

@@ -58,7 +58,8 @@ class SessionHeld(Event, kind="session.held"):
 
     reason: str
     reaction: str = ""
-    """What holds it: a ladder's `hold`, or a reaction that could not be carried out."""
+    """What holds it: a ladder's `hold`; or, if it has `failed`, a reaction that could not be carried out."""
+    failed: bool = False
 
 
 @dataclass(slots=True)

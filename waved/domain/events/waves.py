@@ -87,3 +87,5 @@ class GateEnded(Event, kind="gate.ended"):
     verdict: str
     assignment: str = ""
     reason: str = ""
+    reaction: str = ""
+    """What put an end to it before it had spoken."""

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.fold import activity, runs, waves
+from waved.domain.fold import activity, background, findings, reactions, runs, snapshots, waves
 from waved.domain.fold import session as session_events
+from waved.domain.fold.facts import of_guards
 from waved.domain.state import Session, new_session
 from waved.plan.models import Plan
 
@@ -20,7 +21,7 @@ def begin(event: ev.SessionSubmitted) -> Session:
     """The session a submission begins. The plan in the event was validated before it was journalled."""
     session = new_session(
         event.session, Plan.model_validate(event.plan), event.workspace, event.time,
-        plan_path=event.plan_path, submitted_by=event.submitted_by, waived=event.waived,
+        plan_path=event.plan_path, submitted_by=event.submitted_by, waived=event.waived, guarded=event.guarded,
     )  # fmt: skip
     session.last_seq = event.seq
     return session
@@ -49,11 +50,15 @@ def admissible(session: Session, event: ev.Event) -> bool:
                 return False
             check = gate.checks[event.index]
             # Of a command nobody may speak before it has ended.
-            return check.state == "running" and (check.command is None or check.run not in session.active)
+            return (
+                check.state == "running"
+                and not check.guards
+                and (check.command is None or check.run not in session.active)
+            )
         case ev.ChecklistItemChecked() | ev.ChecklistEnded():
             return session.phase == "checking" and session.checklist_ok is None
         case _:
-            return True
+            return of_guards(session, event)
 
 
 _HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
@@ -61,4 +66,8 @@ _HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     **waves.HANDLERS,
     **runs.HANDLERS,
     **activity.HANDLERS,
+    **findings.HANDLERS,
+    **reactions.HANDLERS,
+    **snapshots.HANDLERS,
+    **background.HANDLERS,
 }

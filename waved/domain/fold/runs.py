@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
+from waved.domain.fold import background, findings, reactions, silence, snapshots
 from waved.domain.fold.activity import note_provider, note_success, note_totals
-from waved.domain.gate import awaits_reports
+from waved.domain.gate import awaits_reports, waits
 from waved.domain.limits import start_wait, was_refused
 from waved.domain.providers import refused
-from waved.domain.readiness import forget_stale, make_ready
+from waved.domain.readiness import await_verdict, forget_stale, make_ready
 from waved.domain.state import Run, Session
 
 
@@ -32,6 +33,8 @@ def _assignment_ended(session: Session, event: ev.AssignmentEnded) -> None:
     if node.gate is None:
         session.unchecked_of_agent[node.agent.name] -= 1
     succeeded = event.outcome == "succeeded"
+    if session.guards is not None:
+        snapshots.assignment_ended(session, key, succeeded=succeeded)
     if not succeeded:
         wave.failed[key] = None
     for name in node.dependents:
@@ -50,6 +53,10 @@ def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
     node.state = "backing-off"
     node.failure = event.reason
     node.retry_at = event.at
+    if event.reaction and not _is_uncounted(node.runs[-1]):
+        node.base += 1  # it is not its own failing: it uses up no attempt
+    if session.guards is not None:
+        session.guards.again.pop(node.key, None)
     if node.gate is not None:
         node.gate = None
         session.unchecked_of_agent[node.agent.name] += 1
@@ -58,13 +65,26 @@ def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
     heapq.heappush(session.retries, (event.at, node.key))
 
 
+def _is_uncounted(run: Run) -> bool:
+    """Whether a run used up no attempt anyway: nothing was exec'ed, or a provider refused it."""
+    return (run.outcome == "withdrawn" and not run.stop_reason) or was_refused(run)
+
+
 def _run_starting(session: Session, event: ev.RunStarting) -> None:
     run = Run(
         event.run, session.wave, event.purpose, event.assignment, event.attempt, event.gate, event.index, event.timeout,
-        event.timeout_of, event.failure, decided=event.time,
+        event.timeout_of, event.failure, event.agent, event.reaction, decided=event.time,
     )  # fmt: skip
     session.runs[run.id] = session.active[run.id] = run
+    if event.purpose in ("preview", "monitor"):
+        background.starting(session, run)
+        return
     session.unstopped[run.id] = None
+    if session.guards is not None:
+        run.base = session.guards.newest
+    if event.purpose == "responder":
+        reactions.responding(session, run)
+        return
     if event.purpose == "check":
         check = session.gates[event.gate].checks[event.index]
         check.state, check.run = "running", run.id
@@ -74,6 +94,8 @@ def _run_starting(session: Session, event: ev.RunStarting) -> None:
     node.state, node.attempt, node.retry_at = "starting", event.attempt, None
     node.runs.append(run)
     session.active_agents += 1
+    if session.guards is not None:
+        silence.begins(session, run)
     session.ready.pop(node.key, None)
     session.waves[node.wave].idle.pop(node.key, None)
     if session.queue or session.retries:
@@ -89,11 +111,19 @@ def _run_started(session: Session, event: ev.RunStarted) -> None:
         session.nodes[run.assignment].state = "running"
 
 
+def _ended_for_guards(session: Session, run: Run) -> None:
+    findings.run_is_over(session, run)
+    reactions.run_is_over(session, run)
+    silence.ends(session)
+
+
 def _run_stopping(session: Session, event: ev.RunStopping) -> None:
     run = session.runs[event.run]
     run.state = "stopping"
-    run.stop_reason = event.reason
+    run.stop_reason, run.stopped_for = event.reason, event.reaction
     session.unstopped.pop(run.id, None)
+    if event.reaction:
+        reactions.begins_to_end(session, event.reaction)
 
 
 def _run_ended(session: Session, event: ev.RunEnded) -> None:
@@ -110,16 +140,27 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     if event.acted:
         note_totals(run, event.acted)
         note_provider(session, run)
+    if run.purpose in ("preview", "monitor"):
+        background.ended(session, run, event.time)
+        return
     withdrawn = run.outcome == "withdrawn" and not run.stop_reason
+    if run.purpose == "responder":
+        reactions.run_is_over(session, run)
+        reactions.response_ended(session, run, event.time)
+        return
     if run.purpose == "check":
+        if run.gate not in session.gates:
+            return  # what it was to check starts again
         check = session.gates[run.gate].checks[run.index]
         if withdrawn:
             check.state, check.tries = "waiting", check.tries + 1
             check.retry_at = event.time + start_wait(check.tries)
-        if not awaits_reports(check, run):
+        if not awaits_reports(check, run) and not waits(session, session.gates[run.gate]):
             session.gates_due[run.gate] = None
         return
     session.active_agents -= 1
+    if session.guards is not None:
+        _ended_for_guards(session, run)
     node = session.nodes[run.assignment]
     if withdrawn:
         node.base += 1  # nothing was exec'ed: it uses up no attempt
@@ -136,7 +177,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
         if run.succeeded:
             note_success(session, run)
     node.state = "checking"
-    session.judged[node.key] = None
+    await_verdict(session, node.key)
 
 
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
+from waved.domain.fold import background, reactions, snapshots
 from waved.domain.fold.waves import set_wave_deadline
 from waved.domain.readiness import reset
 from waved.domain.state import ChecklistItem, Session
@@ -14,15 +15,21 @@ from waved.domain.state import ChecklistItem, Session
 def _checklist_checked(session: Session, event: ev.ChecklistItemChecked) -> None:
     item = ChecklistItem(event.item, event.ok, event.detail, event.hint, event.waived)
     session.checklist = [*(other for other in session.checklist if other.item != event.item), item]
+    if session.guards is not None and event.item == "preview" and session.guards.preview is not None:
+        background.looked_at(session)
 
 
 def _checklist_ended(session: Session, event: ev.ChecklistEnded) -> None:
     session.checklist_ok = event.ok
+    if session.guards is not None:
+        background.checklist_ended(session, event.time)
 
 
 def _session_started(session: Session, event: ev.SessionStarted) -> None:
     session.phase = "running"
     session.started = event.time
+    if session.guards is not None:
+        background.begin_watching(session, event.time)
     if session.plan.session.timeout is not None:
         session.deadline = event.time + session.plan.session.timeout
 
@@ -30,23 +37,45 @@ def _session_started(session: Session, event: ev.SessionStarted) -> None:
 def _stop_requested(session: Session, event: ev.SessionStopRequested) -> None:
     session.phase = "stopping"
     session.held = ""
+    if session.guards is not None:
+        reactions.resume(session, "the session is being stopped", event.time)
     session.reason = event.reason
     session.stop_outcome = "timed-out" if event.by == "timeout" else "stopped"
 
 
 def _held(session: Session, event: ev.SessionHeld) -> None:
+    if not session.held:
+        session.held_at = event.time
     session.held = event.reason
+    if session.guards is not None:
+        reactions.hold(session, event)
 
 
-def _resumed(session: Session, _event: ev.SessionResumed) -> None:
+def _resumed(session: Session, event: ev.SessionResumed) -> None:
+    _go_on(session, event.time)
+
+
+def _go_on(session: Session, time: float) -> None:
+    """It is held no longer: as long as it was, its deadlines stood still."""
+    if not session.held:
+        return
     session.held = ""
+    stood_still = time - session.held_at
+    if session.deadline is not None:
+        session.deadline += stood_still
+    if session.current is not None and session.current.deadline is not None:
+        session.current.deadline += stood_still
+    if session.guards is not None:
+        reactions.resume(session, "a person let the session go on", time)
 
 
 def _retried(session: Session, event: ev.SessionRetried) -> None:
     index = min(session.nodes[key].wave for key in event.assignments)
     if session.phase == "ended" and session.plan.session.timeout is not None:
         session.deadline = event.time + session.plan.session.timeout
-    session.held = ""
+    _go_on(session, event.time)
+    if session.guards is not None and session.phase == "ended":
+        snapshots.reopened(session, event.time)
     session.phase = "running"
     session.outcome = session.reason = ""
     session.stop_outcome = "stopped"
@@ -74,6 +103,8 @@ def _session_ended(session: Session, event: ev.SessionEnded) -> None:
     session.outcome = event.outcome
     session.reason = event.reason
     session.ended = event.time
+    if session.guards is not None:
+        background.end_watching(session, event.time)
 
 
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.gate import build_checks
-from waved.domain.readiness import look_at_requirements, reset
+from waved.domain.fold import reactions
+from waved.domain.gate import build_checks, waits
+from waved.domain.readiness import await_verdict, look_at_requirements, reset
 from waved.domain.state import Gate, Session, WaveState
 
 
@@ -22,6 +23,8 @@ def _wave_started(session: Session, event: ev.WaveStarted) -> None:
     wave.phase = "running"
     wave.started = event.time
     set_wave_deadline(wave, event.time)
+    if session.guards is not None:
+        wave.base = session.guards.newest
     for key in wave.keys:
         node = session.nodes[key]
         if node.state == "waiting":
@@ -32,6 +35,8 @@ def _wave_retried(session: Session, event: ev.WaveRetried) -> None:
     wave = session.waves[session.wave]
     wave.phase = "running"
     wave.gate = None
+    if event.reaction:
+        wave.gate_base += event.gate_attempt - wave.gate_attempt
     wave.gate_attempt = event.gate_attempt
     for key, failure in event.assignments.items():
         session.nodes[key].failure = failure
@@ -41,6 +46,10 @@ def _wave_retried(session: Session, event: ev.WaveRetried) -> None:
 def _wave_ended(session: Session, event: ev.WaveEnded) -> None:
     wave = session.waves[session.wave]
     session.current = None
+    if session.guards is not None:
+        session.guards.blamed.clear()
+        for patrol in session.guards.patrols.values():
+            patrol.failed = ""
     wave.phase = "ended"
     wave.ended = event.time
     wave.outcome = event.outcome
@@ -72,7 +81,15 @@ def _check_ended(session: Session, event: ev.CheckEnded) -> None:
     check = gate.checks[event.index]
     check.state, check.ok, check.detail, check.tests = "ended", event.ok, event.detail, event.tests
     gate.next = event.index + 1
-    session.gates_due[gate.id] = None
+    if not waits(session, gate):
+        session.gates_due[gate.id] = None
+
+
+def _guard_caught_up(session: Session, event: ev.GuardCaughtUp) -> None:
+    check = session.gates[event.gate].checks[event.index]
+    check.caught_up, check.detail = True, event.error
+    if session.guards is not None and not waits(session, session.gates[event.gate]):
+        session.gates_due[event.gate] = None
 
 
 def _gate_ended(session: Session, event: ev.GateEnded) -> None:
@@ -82,8 +99,11 @@ def _gate_ended(session: Session, event: ev.GateEnded) -> None:
     if gate is None:
         gate = Gate(event.gate, wave.index, event.assignment, [])
     gate.state, gate.verdict, gate.reason = "ended", event.verdict, event.reason
+    if event.reaction:
+        gate.reaction = event.reaction
+        reactions.begins_to_end(session, event.reaction)
     if event.assignment:
-        session.judged[event.assignment] = None
+        await_verdict(session, event.assignment)
     else:
         wave.gate = gate
         wave.phase = "judged"
@@ -96,5 +116,6 @@ HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     ev.GateStarted: _gate_started,
     ev.CheckStarted: _check_started,
     ev.CheckEnded: _check_ended,
+    ev.GuardCaughtUp: _guard_caught_up,
     ev.GateEnded: _gate_ended,
 }
