@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from waved.domain import budgets, guarding
 from waved.domain import events as ev
-from waved.domain import guarding
 from waved.domain.gate import build_checks, failure_text, next_steps
 from waved.domain.limits import run_limit
 from waved.domain.open_findings import against
@@ -41,6 +41,8 @@ def decide(session: Session, now: float) -> list[ev.Event]:
         return found
     if session.refusals:
         return limits_due(session, now)
+    if (session.overspent or session.forbidden) and (found := budgets.decide(session)):
+        return found
     if session.gates_due and (found := _gates(session, now)):
         return found
     if session.judged:

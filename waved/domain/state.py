@@ -86,6 +86,8 @@ class Run:
     model: str = ""
     version: str = ""
     usage: Usage = field(default_factory=Usage)
+    forbidden: OrderedSet = field(default_factory=dict)
+    """Tools it used that the plan forbids."""
 
     @property
     def succeeded(self) -> bool:
@@ -212,6 +214,17 @@ class ChecklistItem:
 
 
 @dataclass(slots=True)
+class Spending:
+    """What was used of a budget."""
+
+    tokens: int = 0
+    cost: float | None = None
+    """US dollars; None: no run has told."""
+    told: int = 0
+    """What was made a finding of: 0 nothing, 1 the soft limit, 2 the hard one."""
+
+
+@dataclass(slots=True)
 class ProviderLimit:
     """A provider that refused calls."""
 
@@ -284,6 +297,12 @@ class Session:
     """Which provider agents of a (program, model) call, as far as it was seen."""
     refusals: OrderedSet = field(default_factory=dict)
     """Runs that were refused and whose provider is to be limited."""
+    spent: dict[str, Spending] = field(default_factory=dict)
+    """By scope ("agent NAME", "wave NAME", "session"), where the plan has a budget."""
+    overspent: dict[str, str] = field(default_factory=OrderedDict)
+    """Scopes whose budget is used up, or nearly so, and the run that did it."""
+    forbidden: dict[str, list[str]] = field(default_factory=OrderedDict)
+    """By run: tools it used although the plan forbids them, and of which no finding was made yet."""
     held_at: float = 0.0
     """Since when it is held: as long, its deadlines stand still."""
     guards: Guards | None = None

@@ -55,6 +55,7 @@ def view(session: Session, now: float) -> dict[str, Any]:
             for item in session.checklist
         ],
         "waves": [_wave(session, wave) for wave in session.waves],
+        "spent": {scope: {"tokens": spent.tokens, "cost": spent.cost} for scope, spent in session.spent.items()},
         "providers": [
             {"provider": limit.provider, "until": limit.until, "room": limit.room, "reason": limit.reason}
             for limit in session.providers.values()

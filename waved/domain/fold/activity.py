@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
+from waved.domain.budgets import spend
 from waved.domain.providers import refused
 from waved.domain.state import ProviderLimit, Run, Session
 from waved.domain.usage import usage_from
@@ -14,7 +15,7 @@ from waved.domain.usage import usage_from
 def _acted(session: Session, event: ev.RunActed) -> None:
     run = session.runs[event.run]
     run.tool, run.acting_detail, run.reset_at = event.tool, event.detail, event.reset_at
-    note_totals(run, event.data())
+    note_totals(session, run, event.data())
     note_provider(session, run)
     if event.state == "rate-limited" and refused(session, run):
         session.refusals[run.id] = None
@@ -46,7 +47,7 @@ def note_success(session: Session, run: Run) -> None:
             del session.providers[run.provider]
 
 
-def note_totals(run: Run, told: dict[str, Any]) -> None:
+def note_totals(session: Session, run: Run, told: dict[str, Any]) -> None:
     """Keep what a report or an exit record says of the run in all."""
     run.acting = told.get("state", "")
     run.acting_since = told.get("since", 0.0)
@@ -54,7 +55,12 @@ def note_totals(run: Run, told: dict[str, Any]) -> None:
     run.provider = told.get("provider", "") or run.provider
     run.model = told.get("model", "") or run.model
     run.version = told.get("version", "") or run.version
-    run.usage = usage_from(told.get("usage", {}))
+    before, run.usage = run.usage, usage_from(told.get("usage", {}))
+    spend(session, run, before)
+    new = [tool for tool in told.get("forbidden", ()) if tool not in run.forbidden]
+    if new:
+        run.forbidden.update(dict.fromkeys(new))
+        session.forbidden[run.id] = [*session.forbidden.get(run.id, ()), *new]
 
 
 _REMEMBERED = 100

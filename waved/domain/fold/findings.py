@@ -8,6 +8,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.domain import ladders
+from waved.domain.budgets import note_told
 from waved.domain.state import Run, Session
 from waved.domain.state_guards import KEPT_FINDINGS, KEPT_PATHS, Finding, Guards, Writing, key_of
 from waved.plan.quantities import format_duration
@@ -52,6 +53,7 @@ def _finding_made(session: Session, event: ev.FindingMade) -> None:
         guards.own += 1
     guards.findings[found.id] = found
     guards.open_by_subject[key] = found.id
+    note_told(session, event)
     guards.stalled.pop(event.run, None)
     guards.overran.pop(event.run, None)
     if guards.warnings and guards.warnings[0][1] == event.run and event.monitor in of_kind(session, "timeouts"):

@@ -138,7 +138,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.judged, run.cause, run.reset_at, run.last_words = event.judged, event.cause, event.reset_at, event.last_words
     run.tool = run.acting_detail = ""
     if event.acted:
-        note_totals(run, event.acted)
+        note_totals(session, run, event.acted)
         note_provider(session, run)
     if run.purpose in ("preview", "monitor"):
         background.ended(session, run, event.time)

@@ -77,6 +77,8 @@ def _retried(session: Session, event: ev.SessionRetried) -> None:
     if session.guards is not None and session.phase == "ended":
         snapshots.reopened(session, event.time)
     session.phase = "running"
+    session.spent.clear()  # whoever asks for it again lets it use as much again
+    session.overspent.clear()
     session.outcome = session.reason = ""
     session.stop_outcome = "stopped"
     session.ended = None
