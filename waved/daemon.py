@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import fcntl
-import logging
 import os
 import resource
 import signal
@@ -13,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -166,19 +165,23 @@ def serve(
         raise ResourceError(
             f"no process can be started: {error.strerror}", "free some, and start waved again"
         ) from None
-    configured = options.settings()
-    limit = _raise_descriptor_limit()
-    _set_up_log(options.log_file)
+    from waved import log
     from waved.ipc import access
     from waved.ipc.server import Server
     from waved.journal.store import Journal
+    from waved.masking import Masks
     from waved.reactor.reactor import Reactor
 
+    configured = options.settings()
+    limit = _raise_descriptor_limit()
+    masks = Masks()
+    kept = configured.log
+    file = options.log_file or (Path(kept.file) if kept.file else None)
+    log.set_up(file, max_size=kept.max_size, keep=kept.keep, level=kept.level, masks=masks)
     journal = Journal(locations.journal)
     server = Server(locations.control_socket, listener)
     access.share(locations, configured.socket_group)
-    manager = Manager()
-    reactor = Reactor(locations, journal, server, pool, manager)
+    reactor = Reactor(locations, journal, server, pool, Manager(), masks)
     reactor.shared = bool(configured.socket_group)
     reactor.idle_exit = options.idle_exit
     reactor.command = [*handover.program(), *_as_options(locations), *options.words()]
@@ -220,7 +223,7 @@ def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:
     def handle(number: int, _frame: object) -> None:
         name = signal.Signals(number).name
         if job.VARIABLE in os.environ:
-            reactor.inbox.put(lambda: reactor.run_aside(lambda: ask(name)))
+            reactor.inbox.put(lambda: reactor.ask_before_end(lambda: ask(name)))
         else:
             reactor.inbox.put(lambda: reactor.shut_down(mode, name))
 
@@ -269,50 +272,6 @@ def _raise_descriptor_limit() -> tuple[int, int]:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return soft, hard
-
-
-class Unfailing:
-    """A stream to log to: what cannot be written (full disk, a reader that has gone) is left out, and nobody fails."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write, if possible."""
-        with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, if possible."""
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
-
-
-def _set_up_log(log_file: Path | None) -> None:
-    """JSON lines to a file or stderr; readable lines when stderr is a terminal."""
-    import structlog
-
-    pretty = log_file is None and sys.stderr.isatty()
-    stream = sys.stderr
-    if log_file is not None:
-        try:
-            stream = log_file.open("a", encoding="utf-8", buffering=1)
-        except OSError as error:
-            raise NotAllowedError(f"cannot write the log {log_file}: {error.strerror}") from None
-        # What workers or a crash print belongs there too.
-        os.dup2(stream.fileno(), 2)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if not pretty else structlog.processors.ExceptionRenderer(),
-            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, Unfailing(stream))),
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

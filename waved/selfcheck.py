@@ -9,6 +9,8 @@ from waved.config import Locations
 from waved.errors import ResourceError
 
 _PARTS = (
+    "waved.log",
+    "waved.settings",
     "waved.ipc.server",
     "waved.journal.store",
     "waved.reactor.reactor",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket as unix
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import zmq
 
 from waved import failpoints
 from waved.descriptors import descriptors_left, spare_descriptors
-from waved.errors import BadRequestError, NotAllowedError, ProtocolError, WavedError
+from waved.errors import BadRequestError, NotAllowedError, ProtocolError, WavedError, from_wire
 from waved.ipc import wire
 
 _QUEUE = 1_000
@@ -57,6 +58,8 @@ class Server:
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self.monitor = self._socket.get_monitor_socket(_COMING_AND_GOING)
         """Readable when a client came or went: `mind_descriptors` is due."""
+        self.mask: Callable[[str], str] = str
+        """Takes out of an error what must not be told."""
         self.problem = ""
         """Why new clients have to wait; "" when they do not."""
         self._listens = False
@@ -127,7 +130,8 @@ class Server:
 
     def refuse(self, route: tuple[bytes, ...], request_id: int, error: WavedError) -> None:
         """Send an error reply."""
-        self._send(route, wire.encode_error(request_id, error))
+        masked = from_wire(error.code, self.mask(error.message), self.mask(error.hint))
+        self._send(route, wire.encode_error(request_id, masked))
 
     def _send(self, route: tuple[bytes, ...], frame: bytes) -> None:
         failpoints.hit("server.before-reply")

@@ -46,3 +46,5 @@ class Environment(Model):
     """Variables whose value is the content of a file (one trailing newline removed)."""
     files: list[Word] = Field(default_factory=list)
     """`.env` files to read variables from."""
+    secrets: list[str] = Field(default_factory=list)
+    """Names (globs) whose values are masked in log, journal and errors whatever they look like (security.md)."""

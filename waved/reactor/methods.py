@@ -103,9 +103,9 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     folder = reactor.locations.session(session_id)
     try:
         failpoints.hit("submit.before-environment")
-        reactor.sessions.keep_environment(session_id, environment, folder)
+        reactor.sessions.keep_environment(session_id, environment, folder, plan)
         failpoints.hit("submit.after-environment")
-        reactor.sessions.keep_private(folder / "plan.toml", source)
+        reactor.sessions.keep_private(folder / "plan.toml", reactor.masks.text(source))
     except OSError as error:
         reactor.sessions.forget(session_id)
         shutil.rmtree(folder, ignore_errors=True)

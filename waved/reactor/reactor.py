@@ -24,9 +24,10 @@ from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
+from waved.masking import Masks
 from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool
-from waved.reactor import upgrade
+from waved.reactor import narration, upgrade
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
@@ -60,7 +61,13 @@ class Reactor:
     """All state of a daemon, in its main thread."""
 
     def __init__(
-        self, locations: Locations, journal: Journal, server: Server, pool: Pool, manager: Manager | None = None
+        self,
+        locations: Locations,
+        journal: Journal,
+        server: Server,
+        pool: Pool,
+        manager: Manager | None = None,
+        masks: Masks | None = None,
     ) -> None:
         self.locations = locations
         self.journal = journal
@@ -71,7 +78,10 @@ class Reactor:
         self.clock = Clock(journal)
         self.inbox = Inbox()
         self.helpers = Helpers(self.inbox)
-        self.sessions = Sessions(journal)
+        self.masks = masks or Masks()
+        """What must not be written or told."""
+        server.mask = self.masks.text
+        self.sessions = Sessions(journal, self.masks)
         self.imaging = Imaging(journal, self.helpers)
         self.followers = Followers(journal)
         self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
@@ -226,6 +236,9 @@ class Reactor:
     def _number(self, event: ev.Event, at: float | None = None) -> None:
         event.seq = (self._batch[-1].seq if self._batch else self.journal.last_seq) + 1
         event.time = self.clock.now() if at is None else at
+        if self.masks.any:
+            for name, masked in self.masks.fields(event.data()).items():
+                setattr(event, name, masked)
 
     def _apply(self, session: Session, event: ev.Event, at: float | None = None) -> None:
         self._number(event, at)
@@ -316,10 +329,8 @@ class Reactor:
         self.manager.status(f"{shown}, {agents} agent{'' if agents == 1 else 's'} running")
 
     def _log(self, event: ev.Event) -> None:
-        data = event.data()
-        for large in ("plan", "tail", "command", "failure"):
-            data.pop(large, None)
-        log.info(event.kind, seq=event.seq, session=event.session, time=round(event.time, 6), **data)
+        level, fields = narration.line_of(event, self.sessions.known(event.session))
+        getattr(log, level)(event.kind, **fields)
 
     def _refuse_waiting(self, error: ResourceError) -> None:
         """The journal has just not taken what these have asked for; it waits, and will be done."""
@@ -366,6 +377,8 @@ class Reactor:
     def _recover(self) -> None:
         """Fold the journal, find out what became of the runs that were under way, and go on."""
         self.imaging.recovered(self.sessions.recover())
+        for name in self.sessions.live:
+            self.sessions.environment(name, self.locations.session(name))  # what is masked is known from it
         self.runs.recover()
         for session in list(self.sessions.live.values()):
             self.effects.redo(session)
@@ -396,9 +409,10 @@ class Reactor:
             elif result is not None:
                 self._replies.append((asked, result))
 
-    def run_aside(self, job: Callable[[], None]) -> None:
-        """Run `job` on a helper thread; it speaks through the inbox."""
-        self.helpers.run(job, lambda error: self._defect("aside", error))
+    def ask_before_end(self, question: Callable[[], None]) -> None:
+        """The daemon is to end, and `question`, on a helper thread, finds out how; it speaks through the inbox."""
+        self.manager.stopping(STOP_MARGIN)
+        self.helpers.run(question, lambda error: self._defect("end", error))
 
     def answer_later(self, asked: Asked, job: Callable[[], dict[str, Any]]) -> None:
         """Run `job` on a helper thread and answer with what it returns."""

@@ -20,6 +20,8 @@ from waved.domain.state import Session
 from waved.domain.view import summary
 from waved.errors import BadRequestError, NotFoundError
 from waved.journal.store import Journal
+from waved.masking import Masks
+from waved.plan.models import Plan
 from waved.reactor.imaging import Tally
 from waved.reactor.restore import Restored, counted, restore
 from waved.reactor.specs import Environment
@@ -35,8 +37,9 @@ log = structlog.get_logger("waved")
 class Sessions:
     """All sessions by id. A session is live until it ends, and again when it is retried."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, masks: Masks) -> None:
         self._journal = journal
+        self._masks = masks
         self.live: dict[str, Session] = {}
         self.environments: dict[str, Environment] = {}
         self._ended: OrderedDict[str, Session] = OrderedDict()
@@ -147,6 +150,10 @@ class Sessions:
             self._keep(session)
         return session
 
+    def known(self, session_id: str) -> Session | None:
+        """A session that is in memory."""
+        return self.live.get(session_id) or self._ended.get(session_id)
+
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """Summaries of the newest readable sessions, newest first."""
         found: list[dict[str, Any]] = []
@@ -186,9 +193,10 @@ class Sessions:
 
     # --- environment values: on disk 0600 for the next daemon, never in the journal -----------------------------
 
-    def keep_environment(self, session_id: str, environment: Environment, folder: Path) -> None:
-        """Keep values for runs to come. Raises OSError."""
+    def keep_environment(self, session_id: str, environment: Environment, folder: Path, plan: Plan) -> None:
+        """Keep values for runs to come, and mask the secrets among them from now on. Raises OSError."""
         self.environments[session_id] = environment
+        self._masks.keep(session_id, environment, marked_in(plan))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.keep_private(folder / _ENVIRONMENT, json.dumps(environment))
 
@@ -202,6 +210,7 @@ class Sessions:
     def forget(self, session_id: str) -> None:
         """It was not to be: drop the values of a session that never began."""
         self.environments.pop(session_id, None)
+        self._masks.drop(session_id)
 
     def environment(self, session_id: str, folder: Path) -> Environment:
         """The values a session's runs see; empty when they are gone."""
@@ -212,12 +221,21 @@ class Sessions:
             except (OSError, ValueError):
                 known = {}
             self.environments[session_id] = known
+            session = self.known(session_id)
+            self._masks.keep(session_id, known, marked_in(session.plan) if session is not None else [])
         return known
 
     def drop_environment(self, session_id: str, folder: Path) -> None:
         """The session succeeded: its values are needed no more."""
         self.environments.pop(session_id, None)
+        self._masks.drop(session_id)
         (folder / _ENVIRONMENT).unlink(missing_ok=True)
+
+
+def marked_in(plan: Plan) -> list[str]:
+    """The variables (globs) that a plan says are secrets."""
+    agents = [agent.env for wave in plan.waves for agent in wave.agents]
+    return [name for env in (plan.session.env, *agents) for name in env.secrets]
 
 
 @contextmanager
