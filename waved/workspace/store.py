@@ -101,9 +101,16 @@ class Store:
         (self.git_dir / "description").write_text("Snapshots of waved: see workspace.json beside this folder.\n")
         (self.git_dir / "waved").write_text("1\n")
 
-    def snapshots(self) -> list[tuple[str, Snapshot]]:
-        """Ref and snapshot, oldest first."""
-        out = self.git.run("for-each-ref", f"--format={_FORMAT}", REFS)
+    def newest(self) -> Snapshot:
+        """The newest snapshot. Raises NotFoundError when there is none."""
+        found = self.snapshots("--sort=-refname", "--count=1")
+        if not found:
+            raise NotFoundError("there is no snapshot yet")
+        return found[0][1]
+
+    def snapshots(self, *choice: str) -> list[tuple[str, Snapshot]]:
+        """Ref and snapshot, oldest first; `choice` are options of git for-each-ref."""
+        out = self.git.run("for-each-ref", f"--format={_FORMAT}", *choice, REFS)
         parts = out.split(b"\0")
         found = []
         for first in range(0, len(parts) - 5, 5):

@@ -120,7 +120,7 @@ class Taker:
                 if last is not None and not (found.changes or found.gone or found.modes or found.skipped != before):
                     if keep:
                         manifest.put(found.rows)
-                        return replace(self._store.find(last.id), new=False)
+                        return replace(self._store.newest(), new=False, skipped=_named(before))
                     return last
                 if last is not None and not keep and not (found.changes or found.gone or found.modes):
                     return last
@@ -200,7 +200,7 @@ class Taker:
             label=label,
             files=(last.files if last else 0) + found.added - len(found.gone),
             changed=len({path for path, _, _ in found.changes} | set(found.gone)),
-            skipped=tuple(Skipped(os.fsdecode(path), why) for path, why in sorted(found.skipped.items())),
+            skipped=_named(found.skipped),
             unsettled=tuple(found.unsettled),
         )
         commit, tree, about = writer.commit(
@@ -230,7 +230,7 @@ class Taker:
             plain=kinds[0],
             executable=kinds[1],
             modes={path: mode & 0o777 for path, mode in named},
-            skipped=tuple(Skipped(os.fsdecode(path), why) for path, why in sorted(found.skipped.items())),
+            skipped=_named(found.skipped),
             unsettled=tuple(found.unsettled),
         )
 
@@ -260,6 +260,10 @@ def _settle(manifest: Manifest) -> None:
     except sqlite3.Error:
         # The snapshot is in the store; a manifest that lags behind is made anew by the next.
         manifest.rollback()
+
+
+def _named(skipped: dict[bytes, str]) -> tuple[Skipped, ...]:
+    return tuple(Skipped(os.fsdecode(path), why) for path, why in sorted(skipped.items()))
 
 
 def _unusual(mode: int) -> bool:
