@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import wcmatch.glob  # noqa: F401 — `waved.plan.globs` does when it is first asked: not while a session waits for it
+
 from waved.domain import events as ev
 from waved.domain.state import Node, Session
 from waved.plan import globs
