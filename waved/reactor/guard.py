@@ -1,0 +1,235 @@
+"""What watches one live session's workspace: its engine of monitors, told by the reactor who works, telling it facts.
+
+The engine (`waved.monitors.engine`) has a thread of its own. Whatever it reports is taken in by the reactor's thread;
+nothing is changed or decided here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from waved.domain import events as ev
+from waved.domain.state import Session
+from waved.domain.state_guards import key_of
+from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
+from waved.monitors.base import Running as AtWork
+from waved.plan.models import Plan
+
+LABEL = "guard"
+"""The monitor of what hinders the guard itself: told, never reacted to."""
+MOST_DIRTY = 5_000
+"""Paths known to have changed since the last snapshot; with more, the next one looks at all files."""
+Maker = Callable[[Sequence[object], Site, Callable[[Batch], None]], Watching]
+
+
+def needs_watching(plan: Plan) -> bool:
+    """Whether anything asks for what happens to files: a monitor, or the rollback of a single agent."""
+    seen = any(monitor.kind not in ("preview", "timeouts", "command") for monitor in plan.monitors)
+    return seen or any(agent.rollback == "on-failure" for wave in plan.waves for agent in wave.agents)
+
+
+class Guard:
+    """One session's. `tell` puts facts into the reactor's hands; `post` has a function called in its thread."""
+
+    def __init__(
+        self,
+        session: Session,
+        tell: Callable[[ev.Event], None],
+        post: Callable[[Callable[[], None]], None],
+        on_clean: Callable[[Session], None],
+    ) -> None:
+        self._session = session
+        self._tell = tell
+        self._post = post
+        self._on_clean = on_clean
+        self._engine: Watching | None = None
+        self._problem = ""
+        """Why there is no engine, or it sees nothing any more."""
+        self._dirty: set[str] | None = set()
+        """What has changed since the last snapshot; None: nobody knows."""
+        self._writers: dict[str, str] = {}
+        """By path: the assignment that wrote it last."""
+        self._asked: dict[str, tuple[str, int]] = {}
+        """Checks `guards` under way, by token."""
+        self._seen = 0
+        self._unsaid: list[str] = []
+        """What hinders the guard, until the session can have findings."""
+
+    def watch(self, make: Maker, site: Site) -> None:
+        """Begin to watch."""
+        try:
+            self._engine = make(list(self._session.plan.monitors), site, self._report)
+            self._engine.start()
+        except Exception as error:  # noqa: BLE001 — a plug-in, or the machine: the session goes on, and its gates say so
+            self._engine = None
+            self._problem = f"files are not watched: {type(error).__name__}: {error}"
+            self._say(self._problem)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    # --- what the reactor tells it ------------------------------------------------------------------------------
+
+    def set_running(self, now: float) -> None:
+        """Who is at work; `now` on waved's clock, which is the session's."""
+        if self._engine is None:
+            return
+        session, here = self._session, time.monotonic()
+        running = []
+        for run in session.active.values():
+            if run.purpose not in ("agent", "responder") or run.state == "starting":
+                continue
+            node = session.nodes.get(run.assignment)
+            owned = tuple(node.agent.owns) if node is not None else ()
+            since = here - max(0.0, now - (run.started or now))
+            wave = session.waves[run.wave].plan.name if run.wave >= 0 else ""
+            running.append(AtWork(run.assignment or run.agent, run.id, owned, wave, since))
+        self._engine.set_running(running)
+
+    def wrote(self, run: str, paths: Iterable[str]) -> None:
+        """A run's own output says that it wrote these."""
+        found = self._session.runs.get(run)
+        if self._engine is not None and found is not None:
+            for path in paths:
+                self._engine.wrote(found.assignment or found.agent, path)
+
+    def judge(self, gate: str, index: int) -> None:
+        """For a check `guards`: take in and judge every change made so far; `guard.caught-up` says when."""
+        if self._engine is None:
+            why = self._problem or "files are not watched"
+            self._tell(ev.GuardCaughtUp(self._session.id, gate, index, self._seen, why))
+            return
+        token = f"{gate}#{index}"
+        self._asked[token] = (gate, index)
+        self._engine.judge(token)
+
+    def approve(self, monitor: str, path: str) -> None:
+        """A person says that the file is right."""
+        if self._engine is not None:
+            self._engine.approve(monitor, path)
+
+    # --- what snapshots and restores ask of it; from any thread -------------------------------------------------
+
+    def is_good(self, monitor: str, path: str, data: bytes) -> bool:
+        """Whether a monitor would find nothing in this version of a file; so where nobody can say."""
+        engine = self._engine
+        return engine is None or engine.is_good(monitor, path, data)
+
+    def pause(self, paths: Iterable[str] | None) -> None:
+        """waved itself writes these now."""
+        if self._engine is not None:
+            self._engine.pause(paths)
+
+    def resume(self, paths: Iterable[str] | None) -> None:
+        """It has."""
+        if self._engine is not None:
+            self._engine.resume(paths)
+
+    def last_writer(self, path: str) -> str:
+        """The assignment that is known to have written a path last; "" when nobody can say."""
+        return self._writers.get(path, "")
+
+    def take_dirty(self) -> set[str] | None:
+        """What has changed since this was asked last: all that a snapshot has to look at. None: it must look at all."""
+        dirty, self._dirty = self._dirty, set() if self._engine is not None else None
+        return dirty if self._engine is not None else None
+
+    def give_back(self, dirty: set[str] | None) -> None:
+        """The snapshot was not taken after all."""
+        self._dirty = None if dirty is None or self._dirty is None else self._dirty | dirty
+
+    # --- what the engine reports --------------------------------------------------------------------------------
+
+    def _report(self, batch: Batch) -> None:
+        """On the engine's thread."""
+        self._post(partial(self._take, batch))
+
+    def _take(self, batch: Batch) -> None:
+        session = self._session
+        if session.phase == "ended":
+            return
+        if batch.changes:
+            self._note(batch.changes)
+        for problem in batch.problems:
+            self._say(problem)
+        for sighting in batch.sightings:
+            self._found(sighting)
+        for judged in batch.judged:
+            self._caught_up(judged)
+        if batch.lost:
+            self._lost(batch.lost)
+        if batch.clean:
+            self._on_clean(session)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        by_writer: dict[str, list[list[str]]] = {}
+        for change in changes:
+            by_writer.setdefault(change.writer, []).append([change.path, change.kind])
+            if change.writer:
+                self._writers[change.path] = change.writer
+            else:
+                self._writers.pop(change.path, None)
+        self._seen += len(changes)
+        if self._dirty is not None:
+            self._dirty.update(change.path for change in changes)
+            if len(self._dirty) > MOST_DIRTY or len(changes) >= 1000:  # a full batch may not name all
+                self._dirty = None
+        self._tell(ev.FilesChanged(self._session.id, by_writer))
+
+    def _found(self, seen: Sighting) -> None:
+        guards = self._session.guards
+        if guards is None:
+            return
+        known = guards.open_by_subject.get(key_of(seen.monitor, seen.subject))
+        if seen.cleared:
+            if known is not None:
+                self._tell(ev.FindingCleared(self._session.id, known, seen.summary))
+            return
+        self._tell(
+            ev.FindingMade(
+                self._session.id,
+                finding=f"f{guards.made + 1}",
+                monitor=seen.monitor,
+                summary=seen.summary,
+                severity=seen.severity,
+                subject=seen.subject,
+                path=seen.path,
+                line=seen.line,
+                assignment=seen.assignment,
+                run=seen.run,
+                evidence=seen.evidence,
+            )
+        )
+
+    def _caught_up(self, judged: Judged) -> None:
+        asked = self._asked.pop(judged.token, None)
+        guards = self._session.guards
+        if asked is None or guards is None:
+            return
+        for seen in judged.bad:  # one that came while something was done about it was not taken then
+            if key_of(seen.monitor, seen.subject) not in guards.open_by_subject:
+                self._found(seen)
+        self._tell(ev.GuardCaughtUp(self._session.id, *asked, self._seen, judged.problem))
+
+    def _say(self, problem: str) -> None:
+        """What hinders the guard: an item of the checklist while that goes on, else a finding."""
+        session = self._session
+        if session.phase == "checking":
+            self._unsaid.append(problem)
+            detail = "; ".join(self._unsaid)
+            self._tell(ev.ChecklistItemChecked(session.id, "watching", ok=True, detail=detail))
+        else:
+            self._found(Sighting(LABEL, problem, "warning", subject=problem[:200]))
+
+    def _lost(self, why: str) -> None:
+        session = self._session
+        self._problem = f"the workspace can be watched no longer: it {why}"
+        self._found(Sighting(LABEL, self._problem, "critical"))
+        if not session.held and session.phase == "running":
+            self._tell(ev.SessionHeld(session.id, self._problem))
