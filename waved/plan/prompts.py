@@ -17,6 +17,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from waved.errors import PlanError
 from waved.plan.near import near
 
+FINDING_FIELDS = ("monitor", "summary", "severity", "subject", "path", "line", "assignment", "evidence")
+"""What a responder's prompt may say of the finding it was started for."""
 VARIABLES: dict[str, tuple[str, ...]] = {
     "session": ("name", "id", "folder"),
     "wave": ("name", "index"),
@@ -27,6 +29,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "vars": (),
     "workspace": (),
     "results": (),
+    "finding": FINDING_FIELDS,
 }
 """What a template may name, each with its fields (none: it has no fixed ones)."""
 LONGEST = 1024 * 1024
@@ -134,6 +137,8 @@ def compose(
     parts = [_RESUMED] if resumed else []
     parts += [_render_part("the instructions", text, values) for text in instructions]
     parts.append(_render_part("the prompt", prompt, values))
+    if "finding" in context and not any("finding" in _names(template) for template in [*instructions, prompt]):
+        parts.append(_finding_section(context["finding"]))
     if rendered and not _lists_tasks(prompt):
         parts.append(_task_list(rendered))
     templates = [*instructions, prompt, *(task.get("prompt") or "" for task in tasks)]
@@ -161,6 +166,18 @@ def _task_list(tasks: list[dict[str, Any]]) -> str:
         lines += ["", f"{title} ({task['domain']})" if task.get("domain") else title]
         if task["prompt"]:
             lines += ["", task["prompt"]]
+    return "\n".join(lines)
+
+
+def _finding_section(finding: object) -> str:
+    """What a responder is to see to, where its own words do not say."""
+    known: Mapping[str, object] = finding if isinstance(finding, Mapping) else {}
+    place = f"{known.get('path')}:{known.get('line')}" if known.get("line") else str(known.get("path") or "")
+    lines = ["# What was found", "", f"{known.get('monitor', '')}: {known.get('summary', '')}".strip()]
+    if place:
+        lines += ["", f"Where: {place}"]
+    if known.get("evidence"):
+        lines += ["", str(known["evidence"])]
     return "\n".join(lines)
 
 

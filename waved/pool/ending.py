@@ -61,12 +61,15 @@ class Ending:
             return None
         return max(0.0, min(times) - boot_seconds()) * 1000 + 0.5
 
-    def ask(self, outcome: str, reason: str, grace: float) -> None:
-        """Ask the tree to end; it is killed when the grace is over. A second call can only shorten the grace."""
-        kill_at = boot_seconds() + grace
+    def ask(self, outcome: str, reason: str, grace: float, *, at_once: bool = False) -> None:
+        """Ask the tree to end; it is killed when the grace is over, or `at_once`, as it stands: what is frozen does
+        nothing any more. A second call can only shorten the grace.
+        """
+        kill_at = boot_seconds() + (0.0 if at_once else grace)
         if self.cause is None:
             self.cause = (outcome, reason)
-            tree.terminate(os.getpid())
+            if not at_once:
+                tree.terminate(os.getpid())
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
         self._leftover_term_at = None
 

@@ -241,12 +241,14 @@ class Pool:
             self._fork(1)
         return self._warm.popleft() if self._warm else None
 
-    def stop(self, run: str, reason: str, grace: float) -> None:
-        """Ask a run's worker to end its tree. The run ends like any other, with outcome `stopped`."""
+    def stop(self, run: str, reason: str, grace: float, *, at_once: bool = False) -> None:
+        """Ask a run's worker to end its tree. The run ends like any other, with outcome `stopped`. `at_once`: killed as
+        it stands, without being asked first.
+        """
         worker = self._workers.get(run)
         if worker is not None:
             failpoints.hit("pool.before-stop")
-            self._send(worker, {"stop": {"reason": reason, "grace": grace}})
+            self._send(worker, {"stop": {"reason": reason, "grace": grace, "at_once": at_once}})
             failpoints.hit("pool.after-stop")
 
     def freeze(self, run: str, *, frozen: bool = True) -> None:

@@ -311,7 +311,8 @@ class Worker:
             hello = {"run": self.spec["run"], "worker": os.getpid(), "started": self._started(), "frozen": frozen}
             self.line.tell({"hello": hello})
         elif "stop" in message and self.outcome.status is None:
-            self.ending.ask("stopped", message["stop"]["reason"], message["stop"]["grace"])
+            asked = message["stop"]
+            self.ending.ask("stopped", asked["reason"], asked["grace"], at_once=asked.get("at_once", False))
         elif "freeze" in message and self.ending.cause is None:
             self._freeze()
         elif "thaw" in message:

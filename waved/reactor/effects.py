@@ -22,6 +22,7 @@ from waved.pool.messages import Start
 from waved.pool.pool import Pool
 from waved.reactor import forecast
 from waved.reactor.clock import Clock
+from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import run_folder, spec_of
@@ -41,6 +42,7 @@ class Effects:
         helpers: Helpers,
         clock: Clock,
         on_defect: Callable[[str, BaseException], None],
+        guarding: Guarding,
     ) -> None:
         self._locations = locations
         self._sessions = sessions
@@ -48,6 +50,7 @@ class Effects:
         self._helpers = helpers
         self._clock = clock
         self._on_defect = on_defect
+        self._guarding = guarding
         self._started: dict[str, list[str]] = {}
         """Assignments whose start was decided in this turn, by session."""
         self._arming: dict[str, tuple[bool, float]] = {}
@@ -70,6 +73,7 @@ class Effects:
         for event in events:
             if isinstance(event, ev.RunStopping) and (session := self._sessions.live.get(event.session)) is not None:
                 self._stop(session, event)
+        self._guarding.done()
 
     def _act(self, event: ev.Event, starts: list[Start]) -> None:
         session = self._sessions.live.get(event.session)
@@ -77,6 +81,7 @@ class Effects:
             if isinstance(event, ev.SessionEnded):
                 self._end(event)
             return
+        self._guarding.act(session, event)
         match event:
             case ev.SessionSubmitted():
                 self._begin(session)
@@ -119,7 +124,8 @@ class Effects:
             return
         node = session.nodes.get(run.assignment)
         grace = (node.agent.stop_grace if node is not None else None) or session.plan.session.stop_grace
-        self._pool.stop(event.run, event.reason, grace)
+        frozen = session.guards is not None and event.run in session.guards.frozen
+        self._pool.stop(event.run, event.reason, grace, at_once=bool(event.reaction) and frozen)
 
     def _arm_ahead(self, session: Session, nodes: Sequence[Node]) -> None:
         """Make runs ready before their start is decided."""
@@ -198,6 +204,7 @@ class Effects:
 
     def _end(self, event: ev.SessionEnded) -> None:
         prefix = f"{event.session}/"
+        self._guarding.end(event.session)
         self._pool.withdraw(self._pool.armed_ahead(prefix))
         if event.outcome == "succeeded":
             self._sessions.drop_environment(event.session, self._locations.session(event.session))
@@ -215,6 +222,8 @@ class Effects:
 
     def _look_at_outputs(self, session: Session, event: ev.CheckStarted) -> None:
         check = session.gates[event.gate].checks[event.index]
+        if check.guards:
+            return
         verdict = ev.CheckEnded(session.id, event.gate, event.index, ok=False, name=check.name)
 
         def job() -> None:
@@ -260,11 +269,14 @@ class Effects:
         """After a restart: what was intended before it and whose result cannot have arrived (recovery)."""
         if session.phase == "checking" and session.checklist_ok is None:
             self.run_checklist(session)
+        self._guarding.redo(session)
         for gate in session.gates.values():
             if gate.next >= len(gate.checks) or gate.checks[gate.next].state != "running":
                 continue
             check = gate.checks[gate.next]
             run = session.runs.get(check.run)
+            if check.guards:
+                continue
             if check.command is None:
                 self._look_at_outputs(session, ev.CheckStarted(session.id, gate.id, gate.next))
             elif run is not None and run.state == "ended":

@@ -220,6 +220,11 @@ class Guarding:
 
         self.keeper.run(session.workspace, job, failed, urgent=bool(reaction))
 
+    def _tell_good(self, session: Session, taken: Snapshot) -> None:
+        """One that nobody has asked for gets the guard's next name."""
+        if session.guards is not None and session.id in self._sessions.live:
+            self._inbox.put(taken_event(session.id, f"g{session.guards.good + 1}", taken))
+
     def _why(self, where: str, error: BaseException) -> str:
         """What is said of a failed job; one that is no error of ours is a defect, and logged as such."""
         if isinstance(error, WavedError):
@@ -281,8 +286,10 @@ class Guarding:
 
         def job() -> None:
             failpoints.hit("guard.before-restore")
-            ended = work.do(self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots))
+            ended, kept = work.do(self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots))
             failpoints.hit("guard.after-restore")
+            for snapshot in kept:  # something was written after the snapshot that was to hold it all
+                self._inbox.put(partial(self._tell_good, session, snapshot))
             self._inbox.put(ended)
 
         def failed(error: BaseException) -> None:
@@ -326,7 +333,12 @@ class Guarding:
         guards = session.guards
         found = guards.finding(event.finding) if guards is not None else None
         monitor = found.monitor if found is not None else ""
-        facts: dict[str, Any] = {"session": session.id, "id": event.finding, "severity": event.severity, "text": event.text}
+        facts: dict[str, Any] = {
+            "session": session.id,
+            "id": event.finding,
+            "severity": event.severity,
+            "text": event.text,
+        }
         if found is not None:
             names = ("monitor", "summary", "path", "line", "assignment", "run", "evidence", "subject")
             facts |= {name: getattr(found, name) for name in names} | {"time": found.made}

@@ -128,7 +128,9 @@ def _post(url: str, alert: ev.AlertRaised, env: Mapping[str, str]) -> str:
     if not service.add(whole):
         return "apprise knows no such address"
     title = f"waved: {alert.session}"
-    done = service.notify(body=alert.text, title=title, notify_type=kinds.get(alert.severity, apprise.NotifyType.WARNING))
+    done = service.notify(
+        body=alert.text, title=title, notify_type=kinds.get(alert.severity, apprise.NotifyType.WARNING)
+    )
     return "" if done else "the service did not take it"
 
 

@@ -31,6 +31,7 @@ from waved.reactor import narration, upgrade
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
+from waved.reactor.guarding import Guarding
 from waved.reactor.imaging import Imaging
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS, READING
@@ -84,8 +85,11 @@ class Reactor:
         self.sessions = Sessions(journal, self.masks)
         self.imaging = Imaging(journal, self.helpers)
         self.followers = Followers(journal)
-        self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect)
-        self.runs = Runs(self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect)
+        self.guarding = Guarding(locations, self.sessions, pool, self.inbox, self.clock, journal, self._defect)
+        self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect, self.guarding)
+        self.runs = Runs(
+            self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect, self.guarding
+        )
         self.started = self.clock.now()
         self.command: list[str] = []
         """How this program is started, for an upgrade."""
@@ -503,6 +507,7 @@ class Reactor:
     def close(self) -> None:
         """Let go of everything. Agents that still run go on without a daemon."""
         self.imaging.close()
+        self.guarding.close()
         self.helpers.close()
         self.pool.close()
         if self.gives_way:

@@ -34,8 +34,10 @@ class Restoring:
     first: str
     guard: Guard | None
 
-    def do(self, shadow: Shadow) -> ev.RestoreEnded:
-        """Bring the files back. Raises what `Shadow` raises."""
+    def do(self, shadow: Shadow) -> tuple[ev.RestoreEnded, list[Snapshot]]:
+        """Bring the files back; with what came of it, snapshots of what was there that had to be taken for it, because
+        something was written after `present` was. Raises what `Shadow` raises.
+        """
         began = time.monotonic()
         event = self.event
         label = Label(f"before {event.reaction}", self.session, name=event.present)
@@ -46,7 +48,9 @@ class Restoring:
             target = self._snapshot(shadow, event.to)
             paths = self._paths(shadow, target)
             outcome = self._paused(paths, lambda: self._to(shadow, target, paths, label))
-        return ended(event, outcome, time.monotonic() - began, self._name_of(outcome))
+        known = set(self.commits.values())
+        kept = [present for present in outcome.present if present.new and present.id not in known]
+        return ended(event, outcome, time.monotonic() - began, self._name_of(outcome)), kept
 
     def _good_files(self, shadow: Shadow, label: Label) -> Outcome:
         first = self._snapshot(shadow, self.first)

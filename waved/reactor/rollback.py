@@ -62,9 +62,7 @@ def restore_files(
         def judged(data: bytes, path: str = path) -> bool:
             return is_good(path, data)
 
-        target = good_version(
-            shadow.versions(path), first, lambda blob: shadow.blob(blob, LARGEST_JUDGED), judged
-        )
+        target = good_version(shadow.versions(path), first, lambda blob: shadow.blob(blob, LARGEST_JUDGED), judged)
         by_target.setdefault(target.id, (target, []))[1].append(path)
     outcome = Outcome()
     for target, files in by_target.values():
@@ -83,9 +81,7 @@ def of_agent(
     return [
         path
         for path in changed
-        if owns(owned, path)
-        or last_writer(path) == who
-        or (path in written and not last_writer(path))
+        if owns(owned, path) or last_writer(path) == who or (path in written and not last_writer(path))
     ]
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.pool import survivors
-from waved.pool.messages import Acted, Ended, Frozen, Lost, Message, Started
+from waved.pool.messages import Acted, Ended, Found, Frozen, Lost, Message, Progressed, Stalled, Started
 from waved.pool.pool import Pool
 from waved.reactor import recovery
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
+from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
 
@@ -34,6 +35,7 @@ class Runs:
         clock: Clock,
         fact: Callable[[ev.Event], None],
         on_defect: Callable[[str, BaseException], None],
+        guarding: Guarding,
     ) -> None:
         self._sessions = sessions
         self._pool = pool
@@ -42,6 +44,7 @@ class Runs:
         self._clock = clock
         self._fact = fact
         self._on_defect = on_defect
+        self._guarding = guarding
         self._orphans: dict[str, str] = {}
         """Runs of an earlier daemon whose worker lives and is not connected yet: session by run."""
         self._orphans_due = 0.0
@@ -61,6 +64,14 @@ class Runs:
                     session, message.run, message.ok, message.detail, message.processes, message.seconds
                 )
                 self._fact(fact)
+            case Found():
+                if (known := self._sessions.live.get(session)) is not None:
+                    self._guarding.found(known, message)
+            case Stalled():
+                fact = ev.RunStalled(session, message.run, message.silent, message.state)
+                self._fact(fact)
+            case Progressed():
+                self._fact(ev.RunProgressed(session, message.run))
             case Lost(certain_unstarted=True):
                 self._fact(ev.RunEnded(session, message.run, "withdrawn", reason=message.reason))
             case Lost():

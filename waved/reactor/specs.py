@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import wcmatch.glob  # noqa: F401 — `waved.plan.globs` does when it is first asked: not while a session waits for it
 
 from waved.domain import events as ev
-from waved.domain.state import Node, Session
+from waved.domain.state import Session, WaveState
 from waved.plan import globs
+from waved.plan.guards import CommandMonitor, ProgressMonitor
+from waved.plan.models import Agent
+from waved.plan.prompts import FINDING_FIELDS
 from waved.pool import record
+from waved.reactor.preview import preview_url
 
+PREVIEW, NOTIFY = "@preview", "@notify"
+"""Where the values for the preview's server and for notifications stand among those of agents."""
 Environment = dict[str, dict[str, Any]]
 """`{base: {NAME: value}, session: {…}, agents: {AGENT: {…}}}` as the client sent it."""
 
@@ -45,33 +53,100 @@ def spec_of(
         "clock_offset": clock_offset,
         "failure": starting.failure,
     }
-    if starting.purpose == "check":
-        return {**common, **_check(session, starting, environment, folder)}
-    return {**common, **_agent(session, starting, environment, folder)}
+    make = {"check": _check, "preview": _preview, "monitor": _monitor, "responder": _responder}
+    return {**common, **make.get(starting.purpose, _agent)(session, starting, environment, folder)}
 
 
 def _check(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
     check = session.gates[starting.gate].checks[starting.index].command
     assert check is not None  # noqa: S101 — only commands become runs
+    return _command(session, starting, environment, folder, check.run, {"check": check.label}, starting.agent)
+
+
+def _monitor(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
+    found = next(monitor for monitor in session.plan.monitors if monitor.label == starting.agent)
+    assert isinstance(found, CommandMonitor)  # noqa: S101 — no other kind is a run
+    spec = _command(session, starting, environment, folder, found.run, {"monitor": found.label}, "")
+    return {**spec, "cwd": _inside(session, found.cwd)}
+
+
+def _preview(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
+    preview = session.plan.preview
+    assert preview is not None and preview.command is not None  # noqa: S101, PT018 — else it is never started
+    url = preview_url(session)
+    spec = _command(session, starting, environment, folder, preview.command, {"url": url}, PREVIEW)
+    port = urlsplit(url).port
+    env = {**spec["env"], **({"PORT": str(port)} if port else {})}
+    return {**spec, "cwd": _inside(session, preview.cwd), "env": env}
+
+
+def _command(
+    session: Session, starting: ev.RunStarting, environment: Environment, folder: str, command: str | list[str],
+    facts: dict[str, str], owner: str,
+) -> dict[str, Any]:  # fmt: skip
+    """What a plain command needs. `owner`: whose values it sees beside the session's."""
     return {
         "program": "command",
-        "command": check.run,
+        "command": command,
         "args": [],
         "model": None,
         "instructions": [],
         "prompt": "",
         "tasks": [],
-        "context": {"session": _session_facts(session), "check": check.label},
+        "context": {"session": _session_facts(session), **facts},
         "cwd": session.workspace,
         "stop_grace": session.plan.session.stop_grace,
-        "env": _environment(session, starting, environment, folder, starting.agent, ""),
+        "env": _environment(session, starting, environment, folder, owner, ""),
     }
+
+
+def _responder(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
+    agent = next(agent for agent in session.plan.responders if agent.name == starting.agent)
+    wave = session.waves[max(session.wave, 0)]
+    spec = _program(session, starting, environment, folder, agent, wave)
+    guards = session.guards
+    reaction = guards.reactions.get(starting.reaction) if guards is not None else None
+    found = guards.finding(reaction.finding) if guards is not None and reaction is not None else None
+    finding = {name: getattr(found, name) if found is not None else "" for name in FINDING_FIELDS}
+    spec["context"] |= {"finding": finding, "results": _results(session, wave.index)}
+    return spec
 
 
 def _agent(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
     node = session.nodes[starting.assignment]
-    agent = node.agent
     wave = session.waves[node.wave]
+    spec = _program(session, starting, environment, folder, node.agent, wave)
+    spec["tasks"] = [{"name": task.name, "domain": task.domain or "", "prompt": task.prompt} for task in node.tasks]
+    spec["context"]["results"] = _results(session, node.wave, node.requires)
+    if (stall := _silence(session, node.agent, wave)) is not None:
+        spec["stall"] = stall
+    return spec
+
+
+def _silence(session: Session, agent: Agent, wave: WaveState) -> dict[str, float] | None:
+    """Seconds of silence by state, where a monitor of progress wants to know of it (requirement M4).
+
+    The monitor's own time is for programs nobody can read; of others each state has its patience, and never less.
+    """
+    watching = [
+        monitor.after
+        for monitor in session.plan.monitors
+        if isinstance(monitor, ProgressMonitor)
+        and (not monitor.waves or wave.plan.name in monitor.waves)
+        and (not monitor.agents or agent.name in monitor.agents)
+    ]
+    if not watching:
+        return None
+    after = min(watching)
+    patience = session.plan.session.patience.model_dump()
+    limits = {name: max(after, limit) for name, limit in patience.items() if limit is not None and name != "other"}
+    return {**limits, "other": after}
+
+
+def _program(
+    session: Session, starting: ev.RunStarting, environment: Environment, folder: str, agent: Agent, wave: WaveState
+) -> dict[str, Any]:
+    """What any agent needs, one of a wave or a responder."""
     return {
         "program": agent.program,
         "command": agent.command,
@@ -79,7 +154,7 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
         "model": agent.model,
         "instructions": [text for text in (session.plan.session.instructions, wave.plan.instructions) if text],
         "prompt": agent.prompt,
-        "tasks": [{"name": task.name, "domain": task.domain or "", "prompt": task.prompt} for task in node.tasks],
+        "tasks": [],
         "context": {
             "session": _session_facts(session),
             "wave": {"name": wave.plan.name, "index": wave.index},
@@ -93,9 +168,8 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
             "attempt": starting.attempt,
             "vars": dict(session.plan.session.vars),
             "workspace": session.workspace,
-            "results": _results(session, node),
         },
-        "cwd": os.path.normpath(os.path.join(session.workspace, agent.cwd)),  # noqa: PTH118
+        "cwd": _inside(session, agent.cwd),
         "stop_grace": agent.stop_grace or session.plan.session.stop_grace,
         "resume": starting.resume,
         "reading": {
@@ -108,18 +182,22 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
     }
 
 
+def _inside(session: Session, folder: str) -> str:
+    return os.path.normpath(os.path.join(session.workspace, folder))  # noqa: PTH118
+
+
 def _session_facts(session: Session) -> dict[str, str]:
     settings = session.plan.session
     return {"name": settings.name, "id": session.id, "folder": settings.folder or ""}
 
 
-def _results(session: Session, node: Node) -> list[dict[str, Any]]:
-    """What earlier waves, and in this wave the required assignments, ended with (O7).
+def _results(session: Session, index: int, requires: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What waves before number `index`, and in it the required assignments, ended with (O7).
 
     For a run that is made ready ahead, what it requires may still run: it starts only if that succeeds.
     """
-    keys = [key for wave in session.waves[: node.wave] for key in wave.keys]
-    keys += [key for key in node.requires if session.nodes[key].wave == node.wave]
+    keys = [key for wave in session.waves[:index] for key in wave.keys]
+    keys += [key for key in requires if session.nodes[key].wave == index]
     return [
         {
             "assignment": key,
@@ -141,12 +219,13 @@ def _environment(
         **environment.get("agents", {}).get(agent, {}),
         "WAVED_SESSION": session.id,
         "WAVED_WAVE": starting.wave,
-        "WAVED_AGENT": agent,
+        "WAVED_AGENT": "" if agent.startswith("@") else agent,
         "WAVED_DOMAIN": domain,
         "WAVED_RUN": starting.run,
         "WAVED_ATTEMPT": str(starting.attempt),
         "WAVED_TASKS": " ".join(starting.tasks),
         "WAVED_WORKSPACE": session.workspace,
-        "WAVED_PROMPT": f"{folder}/{record.PROMPT}",
-        "WAVED_CONTEXT": f"{folder}/{record.CONTEXT}",
+        "WAVED_PROMPT": str(folder / record.PROMPT),
+        "WAVED_CONTEXT": str(folder / record.CONTEXT),
+        **({"WAVED_PREVIEW_URL": url} if (url := preview_url(session)) else {}),
     }
