@@ -83,5 +83,6 @@ class Keeper:
         self._shadows.pop(session, None)
 
     def close(self) -> None:
-        """Do not wait for what is still under way: a restore that is cut off is finished by the next look (`Shadow`)."""
+        """Do not wait for what is under way: what a restore that is cut off leaves, the next look puts right (`Shadow`).
+        """
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -118,6 +118,7 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
         plan_path=plan_path,
         submitted_by=submitted_by,
         waived=waived,
+        guarded=True,
     )
     reactor.submit(submitted)
     return {"session": session_id, "after": after}

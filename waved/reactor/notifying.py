@@ -39,7 +39,7 @@ def target_of(notify: Notify) -> str:
     if notify.command is not None:
         command = notify.command
         word = command.split()[0] if isinstance(command, str) and command.split() else command[0]
-        return os.path.basename(word)
+        return word.rpartition("/")[2]
     return (notify.url or "").partition(":")[0]
 
 

@@ -68,8 +68,8 @@ class Runs:
                 if (known := self._sessions.live.get(session)) is not None:
                     self._guarding.found(known, message)
             case Stalled():
-                fact = ev.RunStalled(session, message.run, message.silent, message.state)
-                self._fact(fact)
+                since = self._clock.now() - message.silent
+                self._fact(ev.RunStalled(session, message.run, message.state, since, message.limit))
             case Progressed():
                 self._fact(ev.RunProgressed(session, message.run))
             case Lost(certain_unstarted=True):

@@ -72,7 +72,7 @@ def _monitor(session: Session, starting: ev.RunStarting, environment: Environmen
 
 def _preview(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
     preview = session.plan.preview
-    assert preview is not None and preview.command is not None  # noqa: S101, PT018 — else it is never started
+    assert preview is not None and preview.command is not None  # noqa: S101 — else it is never started
     url = preview_url(session)
     spec = _command(session, starting, environment, folder, preview.command, {"url": url}, PREVIEW)
     port = urlsplit(url).port
@@ -225,7 +225,7 @@ def _environment(
         "WAVED_ATTEMPT": str(starting.attempt),
         "WAVED_TASKS": " ".join(starting.tasks),
         "WAVED_WORKSPACE": session.workspace,
-        "WAVED_PROMPT": str(folder / record.PROMPT),
-        "WAVED_CONTEXT": str(folder / record.CONTEXT),
+        "WAVED_PROMPT": f"{folder}/{record.PROMPT}",
+        "WAVED_CONTEXT": f"{folder}/{record.CONTEXT}",
         **({"WAVED_PREVIEW_URL": url} if (url := preview_url(session)) else {}),
     }
