@@ -83,6 +83,5 @@ class Keeper:
         self._shadows.pop(session, None)
 
     def close(self) -> None:
-        """Do not wait for what is under way: what a restore that is cut off leaves, the next look puts right (`Shadow`).
-        """
+        """Do not wait for what is under way: a restore that is cut off is put right by the next job (`Shadow`)."""
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -5,11 +5,8 @@ Addresses of services hold secrets: they are never logged, journalled or shown.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +14,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.plan.guards import Notify
+from waved.pool import tree
 
 THREADS = 2
 PATIENCE = 30.0
@@ -97,15 +95,15 @@ def _run(
     try:
         process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder,
-            env={**env, **variables, "WAVED_SESSION": alert.session, "WAVED_ALERT": alert.text}, process_group=0,
+            env={**env, **variables, "WAVED_SESSION": alert.session, "WAVED_ALERT": alert.text},
         )  # fmt: skip
     except OSError as error:
         return f"cannot be started: {error.strerror}"
     try:
         _, said = process.communicate(json.dumps(facts).encode(), timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        tree.kill(process.pid)
+        process.kill()
         process.communicate()
         return f"did not end within {PATIENCE:g} s"
     if process.returncode:

@@ -100,8 +100,11 @@ def test_a_worker_tells_of_a_real_tree(channel: Channel, tmp_path: Path) -> None
     heard(channel, "armed")
     channel.send({"release": {"timeout": None, "timeout_of": "agent"}})
     heard(channel, "started")
-    told = heard(channel, "stalled")["stalled"]
+    message = channel.receive()[0]
+    while "stalled" not in message:  # on a busy machine its shell may take a while
+        message = channel.receive()[0]
+    told = message["stalled"]
     assert told["silent"] >= 0.3
     channel.send({"stop": {"reason": "enough", "grace": 0.1}})
     while "ended" not in (message := channel.receive()[0]):
-        assert "stalled" in message
+        assert {"stalled", "progressed"} & set(message)
