@@ -43,6 +43,10 @@ def why_not() -> str:
     return ""
 
 
+class CannotBootError(Exception):
+    """Something of what is needed is not allowed here, although it looked as if it was; the text says what."""
+
+
 class Machine:
     """A booted machine. `root`: its files, as seen from outside."""
 
@@ -143,19 +147,23 @@ class Machine:
 
 @contextmanager
 def booted() -> Iterator[Machine]:
-    """A machine with waved installed, and no service yet."""
+    """A machine with waved installed, and no service yet. Raises CannotBootError."""
     packages = sysconfig.get_path("purelib")
     inside = INSTALLED / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     folder = tempfile.mkdtemp(prefix="waved-machine-")
     binds: Sequence[str] = [f"{sys.base_prefix}:{PYTHON}", f"{packages}:{inside}"]
     with subprocess.Popen(
-        ["bash", str(BOOT), folder, *binds], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["bash", str(BOOT), folder, *binds],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             said = process.stdout.readline().split()
-            assert said[:1] == ["booted"] and len(said) == 3, f"systemd did not come up: {said}"
+            if said[:1] != ["booted"] or len(said) != 3:
+                process.stdin.close()
+                assert process.stderr is not None
+                raise CannotBootError(f"systemd did not come up: {said} {process.stderr.read().strip()[-300:]}")
             machine = Machine(int(said[1]))
             machine.install()
             yield machine
