@@ -140,7 +140,12 @@ _SETTINGS: dict[str, Callable[[str, Path], dict[str, str]]] = {
     "opencode": _opencode,
     "qwen": _qwen,
 }
-MODELS = {"aider": "openai/scripted-1", "mini": "openai/scripted-1", "opencode": "scripted/scripted-1"}
+MODELS = {
+    "aider": "openai/scripted-1",
+    "gemini": "gemini-2.5-pro",
+    "mini": "openai/scripted-1",
+    "opencode": "scripted/scripted-1",
+}
 """What programs have to be told; the others have a model of their own."""
 ARGS = {"aider": ["--edit-format", "diff", "--map-tokens", "0"]}
 

@@ -127,6 +127,8 @@ SCENES: dict[str, dict[str, Scene]] = {
 for name in ("gemini", "qwen", "opencode", "aider", "mini"):
     turns = {"aider": [EDIT[1]], "mini": [*EDIT[:3], SUBMIT]}.get(name, EDIT)
     SCENES[name] = {"edit": scene(turns), "401": scene(UNAUTHORIZED), "429": scene(LIMITED)}
+    if name == "qwen":
+        del SCENES[name]["429"]  # it waits as long as it is told to, and says nothing
     if name != "aider":
         SCENES[name]["sigterm"] = scene(LONG, kill=signal.SIGTERM)
     if name in ("qwen", "opencode"):

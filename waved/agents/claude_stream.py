@@ -129,7 +129,7 @@ class ClaudeReader(LineReader):
         if not name or name in self._messages or message.get("model") == "<synthetic>":
             return
         self._remember(self._messages, name)
-        used = usage_of(table(message.get("usage")))
+        used = self._usage_of(table(message.get("usage")))
         self._report(Used(used.input, used.output, used.cached, used.cache_write, None, 0 if inner else used.input))
 
     def _user(self, event: Mapping[str, Any]) -> None:
@@ -236,16 +236,16 @@ class ClaudeReader(LineReader):
         elif not failed:
             self._failure, self._limited = (0, ""), None
         errors = "; ".join(filter(None, (text(error) for error in items(event.get("errors")))))
-        self.result = Result(
-            not failed,
-            subtype,
-            "" if failed else last,
-            (errors or clip(last) or subtype) if failed else "",
-            count(event.get("num_turns")),
-            len(items(event.get("permission_denials"))),
+        self._conclude(
+            Result(
+                not failed,
+                subtype,
+                "" if failed else last,
+                (errors or clip(last) or subtype) if failed else "",
+                count(event.get("num_turns")),
+                len(items(event.get("permission_denials"))),
+            )
         )
-        self._found.append(self.result)
-        self.finished = True
         self._thinking = False
 
     def _settle(self, event: Mapping[str, Any]) -> None:
@@ -267,7 +267,7 @@ class ClaudeReader(LineReader):
             cost_since = None
             if isinstance(total_cost, int | float):
                 cost_since = max(0.0, float(total_cost) - self._cost_so_far)
-            used = usage_of(table(event.get("usage")))
+            used = self._usage_of(table(event.get("usage")))
             total = Used(used.input, used.output, used.cached, used.cache_write, cost_since)
         missing = self._meter.up_to(total)
         if missing is not None:
@@ -311,6 +311,14 @@ class ClaudeReader(LineReader):
             self._found.append(self._meter.add(used))
 
     @staticmethod
+    def _usage_of(usage: Mapping[str, Any]) -> Used:
+        """Tokens as Anthropic's API counts them: there `input_tokens` are those that the cache has no part in."""
+        cached = count(usage.get("cache_read_input_tokens"))
+        written = count(usage.get("cache_creation_input_tokens"))
+        sent = count(usage.get("input_tokens")) + cached + written
+        return Used(sent, count(usage.get("output_tokens")), cached, written)
+
+    @staticmethod
     def _remember(names: set[str], name: str) -> None:
         if len(names) >= _MANY:
             names.clear()
@@ -318,13 +326,6 @@ class ClaudeReader(LineReader):
 
 
 _PROMPT_KEYS = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-
-
-def usage_of(usage: Mapping[str, Any]) -> Used:
-    """Tokens as Anthropic's API counts them: there `input_tokens` are those that the cache has no part in."""
-    cached = count(usage.get("cache_read_input_tokens"))
-    written = count(usage.get("cache_creation_input_tokens"))
-    return Used(count(usage.get("input_tokens")) + cached + written, count(usage.get("output_tokens")), cached, written)
 
 
 def size_of(content: object) -> int:

@@ -159,11 +159,6 @@ class CodexReader(LineReader):
         self._error = message or self._error
         self._conclude(Result(False, "turn.failed", error=self._error))
 
-    def _conclude(self, result: Result) -> None:
-        self.result = result
-        self._found.append(result)
-        self.finished = True
-
     def _trouble(self, message: str) -> None:
         """It tries again, or says why it will not."""
         retry = _RETRY.match(message)

@@ -6,11 +6,12 @@ the ends of lines and never decoded: a program's reader says by the beginning of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from json import JSONDecoder
 from typing import Any
 
-from waved.agents.activity import Activity, Result, clip
+from waved.agents.activity import LONGEST_TEXT, Activity, Result, Said, clip
 from waved.agents.reader import STDERR, STDOUT, Judgement, SideFile
 
 LONGEST_LINE = 1024 * 1024
@@ -18,6 +19,10 @@ LONGEST_LINE = 1024 * 1024
 HEAD = 4096
 """Bytes of an over-long line that are kept."""
 _COMPLAINT = 400
+_TROUBLE = re.compile(
+    r"error|fail|fatal|exception|invalid|denied|refused|not (?:found|logged|authori[sz]ed)|cannot|unable|limit|quota",
+    re.IGNORECASE,
+)
 _decode = JSONDecoder(strict=False).decode
 
 
@@ -37,9 +42,12 @@ class LineReader:
         """Lines that told nothing: not JSON, or of a kind that is not known."""
         self.result: Result | None = None
         """The last one."""
+        self.last_words = ""
+        """What the agent said last."""
         self.complaint = ""
-        """The last line on stderr: often the only reason that is given."""
+        """The last line on stderr that sounds like trouble: often the only reason that is given."""
         self._found: list[Activity] = []
+        self._pieces: list[str] = []
         self._parts: dict[int, list[bytes]] = {}
         self._sizes: dict[int, int] = {}
 
@@ -137,13 +145,34 @@ class LineReader:
 
     def _stderr(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").strip()
-        if text:
+        if _TROUBLE.search(text):
             self.complaint = clip(text, _COMPLAINT)
 
     def _ended(self) -> None:
         """All has been read: report what was held back."""
+        self._said()
 
     # --- help for readers ---------------------------------------------------------------------------------------
+
+    def _say(self, value: object) -> None:
+        """A piece of a message that comes in pieces; `_said` reports the whole."""
+        if isinstance(value, str) and len(self._pieces) < LONGEST_TEXT:
+            self._pieces.append(value)
+
+    def _said(self) -> None:
+        """The message has ended."""
+        if self._pieces:
+            whole = clip("".join(self._pieces), LONGEST_TEXT)
+            self._pieces.clear()
+            if whole.strip():
+                self.last_words = whole
+                self._found.append(Said(whole))
+
+    def _conclude(self, result: Result) -> None:
+        """The program says how it went."""
+        self.result = result
+        self.finished = True
+        self._found.append(result)
 
     def _decoded(self, data: bytes, start: int, end: int) -> dict[str, Any] | None:
         """The JSON object of a line; None, and counted, when it is none."""

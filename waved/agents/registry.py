@@ -25,7 +25,10 @@ BUILT_IN = {
     "codex": "waved.agents.codex:CodexProgram",
     "command": "waved.agents.command:CommandProgram",
     "gemini": "waved.agents.gemini:GeminiProgram",
+    "goose": "waved.agents.goose:GooseProgram",
+    "mini": "waved.agents.mini:MiniProgram",
     "opencode": "waved.agents.opencode:OpencodeProgram",
+    "qwen": "waved.agents.qwen:QwenProgram",
 }
 """Module and class of waved's own programs, by name."""
 

@@ -1,0 +1,101 @@
+"""Reads what `goose run --output-format stream-json` prints, as its sources of the year 2026 write it.
+
+* What the agent says comes in pieces; tools as requests and responses inside messages.
+* `complete` is the end: older versions tell the sum of tokens only. A run that failed prints `error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from waved.agents.activity import Activity, RateLimited, Result, SessionNamed, Thinking, ToolEnded, Used, clip, count
+from waved.agents.api_errors import cause_of, reset_in
+from waved.agents.claude_stream import size_of
+from waved.agents.lines import LineReader, how_it_ended, items, table, text, unfinished
+from waved.agents.reader import STDOUT, Judgement
+from waved.agents.tools import called
+
+
+class GooseReader(LineReader):
+    """One run of goose. `session`: what goose was told to call it."""
+
+    def __init__(self, session: str, provider: str = "") -> None:
+        super().__init__(provider)
+        self._session = session
+        self._named = False
+        self._error = ""
+        self._limited: RateLimited | None = None
+
+    def feed(self, data: bytes | memoryview, stream: int = STDOUT) -> list[Activity]:
+        """See `waved.agents.reader.Reader`."""
+        found = super().feed(data, stream)
+        if found and not self._named:
+            # It keeps the name to itself, but there is a session once it says anything.
+            self._named = True
+            found.insert(0, SessionNamed(self._session))
+        return found
+
+    def _event(self, event: Mapping[str, Any]) -> None:
+        kind = event.get("type")
+        if kind == "message":
+            self._message(table(event.get("message")))
+            return
+        self._said()
+        if kind == "error":
+            self._failed(clip(event.get("error")))
+        elif kind == "complete":
+            self._complete(event)
+        elif kind not in ("notification", "model_change"):
+            self.unknown += 1
+
+    def _message(self, message: Mapping[str, Any]) -> None:
+        self.finished = False
+        for item in items(message.get("content")):
+            block = table(item)
+            kind = block.get("type")
+            if kind == "text":
+                if message.get("role") == "assistant":
+                    self._say(block.get("text"))
+                continue
+            self._said()
+            if kind == "toolRequest":
+                call = table(table(block.get("toolCall")).get("value"))
+                self._found.append(called(call.get("name"), block.get("id"), table(call.get("arguments"))))
+            elif kind == "toolResponse":
+                result = table(block.get("toolResult"))
+                value = result.get("value")
+                content = value if isinstance(value, list) else table(value).get("content")
+                ok = result.get("status") == "success" and table(value).get("isError") is not True
+                detail = "" if ok else clip(result.get("error"))
+                self._found.append(ToolEnded(text(block.get("id")), ok, size_of(content), detail=detail))
+            elif kind in ("thinking", "reasoning"):
+                self._found.append(Thinking())
+
+    def _failed(self, error: str) -> None:
+        self._error = error
+        if cause_of(message=error) == "rate-limited":
+            self._limited = RateLimited(self.provider, reset_in(error), error)
+            self._found.append(self._limited)
+        self._conclude(Result(False, "error", error=error))
+
+    def _complete(self, event: Mapping[str, Any]) -> None:
+        sent, output = count(event.get("input_tokens")), count(event.get("output_tokens"))
+        cost = event.get("cost_usd")
+        known = float(cost) if isinstance(cost, int | float) and 0 <= cost < 1e9 else None
+        used = Used(sent or max(0, count(event.get("total_tokens")) - output), output, cost=known)
+        if used != Used():
+            self._found.append(used)
+        if not self._error:
+            self._conclude(Result(True, "complete", self.last_words))
+
+    def judge(self, exit_code: int | None, signal: int | None) -> Judgement:
+        """See `waved.agents.reader.Reader`."""
+        if self._error:
+            reset_at = self._limited.reset_at if self._limited is not None else None
+            return Judgement(False, self._error, cause_of(message=self._error), reset_at)
+        if self.result is None or not self.finished:
+            return unfinished(exit_code, signal, self.complaint)
+        if exit_code not in (0, None, 130, 143):
+            return Judgement(False, f"{how_it_ended(exit_code, signal)} in spite of a good result")
+        return Judgement(True)
