@@ -238,7 +238,7 @@ class Running:
         self.ran = Ran()
         stdin = folder / "stdin"
         stdin.write_bytes(invocation.stdin or b"")
-        env = {**environment(name, url, home), **invocation.env, **(more_env or {})}
+        env = {**environment(name, url, home), **invocation.env, **(more_env or {}), "TEST_RUN": folder.name}
         with stdin.open("rb") as opened:
             self.process = subprocess.Popen(
                 [str(executable_of(name)), *invocation.argv[1:]],
@@ -268,10 +268,11 @@ class Running:
             stream.close()
 
     def _tree(self) -> Iterator[psutil.Process]:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.process.pid)
-            yield from process.children(recursive=True)
-            yield process
+        """All that descends from it, orphans in sessions of their own included: they keep its environment."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("TEST_RUN") == self.deployment.folder.name:
+                    yield process
 
     def until(self, what: Callable[[Ran], bool], seconds: float = 60.0) -> Ran:
         """Read until it is so, or all is read; fails after that time."""

@@ -125,10 +125,11 @@ SCENES: dict[str, dict[str, Scene]] = {
     },
 }
 for name in ("gemini", "qwen", "opencode", "aider", "mini"):
+    limited = [Turn(status=429)] if name == "aider" else LIMITED  # it calls once
     turns = {"aider": [EDIT[1]], "mini": [*EDIT[:3], SUBMIT]}.get(name, EDIT)
-    SCENES[name] = {"edit": scene(turns), "401": scene(UNAUTHORIZED), "429": scene(LIMITED)}
-    if name == "qwen":
-        del SCENES[name]["429"]  # it waits as long as it is told to, and says nothing
+    SCENES[name] = {"edit": scene(turns), "401": scene(UNAUTHORIZED), "429": scene(limited)}
+    if name in ("opencode", "qwen"):
+        del SCENES[name]["429"]  # they wait as long as they are told to, and say nothing
     if name != "aider":
         SCENES[name]["sigterm"] = scene(LONG, kill=signal.SIGTERM)
     if name in ("qwen", "opencode"):
@@ -151,7 +152,10 @@ def record(program: str, title: str, one: Scene, api: ScriptedApi, folder: Path)
     arguments = {"permissions": one.permissions, "args": one.args, "more_env": one.env, **more}
     with Running(program, url, repository, home, "Edit README.md.", **arguments) as running:
         if one.kill is not None:
-            if api.served(script) or one.turns()[0].calls:
+            if program in ("opencode", "mini"):  # they tell of a tool when it has ended
+                running.until(lambda _ran: bool(api.served(script)))
+                time.sleep(1.0)
+            elif one.turns()[0].calls:
                 running.until(in_a_tool)
             else:
                 running.until(lambda ran: bool(ran.pieces))
@@ -211,6 +215,7 @@ def scrubber(folder: Path) -> Callable[[bytes], bytes]:
                     data = data.replace(form.encode(), name if "/" in form else b"-home-dev")
         data = re.sub(rb"127\.0\.0\.1:\d+", b"127.0.0.1:8000", data)
         data = re.sub(rb'("user_id": ?)"[^"]+"', rb'\1"user"', data)
+        data = re.sub(rb"Linux [0-9][^ ]* #[^<\\]*", b"Linux 6.1.0 #1 SMP x86_64", data)
         data = re.sub(rb"/run-\d+/", b"/run/", data)
         return UUID.sub(number, data)
 

@@ -234,6 +234,8 @@ def clip(value: object, most: int = LONGEST_DETAIL) -> str:
     if not isinstance(value, str):
         return ""
     text = value if len(value) <= most else value[: most - 1] + "…"
+    if text.isascii():
+        return text
     return text.encode("utf-8", "replace").decode()
 
 

@@ -12,6 +12,7 @@ What it prints, as seen of 2.1.330 (tests/fixtures/agents/claude-*.jsonl):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,10 +36,10 @@ from waved.agents.meter import Meter
 from waved.agents.reader import Judgement
 from waved.agents.tools import called
 
-LONG = 4096
-"""Bytes from which a tool's result is looked over and not decoded."""
 _RESULT = b'{"type":"user"'
 _PIECE = b'{"type":"stream_event"'
+_EARLY = re.compile(rb'"tool_use_id":"([^"\\]{1,200})"')
+_LATE = re.compile(rb',"tool_result_meta":\[\{"id":"([^"\\]{1,200})"')
 _MANY = 1000
 """Messages and refused calls remembered."""
 
@@ -66,10 +67,7 @@ class ClaudeReader(LineReader):
     # --- which lines are looked at ------------------------------------------------------------------------------
 
     def _line(self, data: bytes, start: int, end: int) -> None:
-        if end - start > LONG and data.startswith(_RESULT, start):
-            if self._tool_results_unread(data, start, end):
-                return
-        elif data.startswith(_PIECE, start):
+        if data.startswith(_PIECE, start):
             self._piece(data, start, end)
             return
         event = self._decoded(data, start, end)
@@ -145,31 +143,26 @@ class ClaudeReader(LineReader):
                     detail=clip(content) if isinstance(content, str) else "",
                 )
 
-    def _tool_results_unread(self, data: bytes, start: int, end: int) -> bool:
-        """A long result of one tool, told by its edges; False when it has to be decoded.
+    def _told_by_edges(self, head: bytes) -> bool:
+        """A tool's result: what the tool gave stands in it twice, as the model gets it and as the program keeps it."""
+        return head.startswith(_RESULT) and b'"tool_result"' in head
 
-        A quote inside a JSON string has a backslash before it, so `,"` and `":` stand only between strings.
+    def _edges(self, head: bytes, tail: bytes, size: int) -> None:
+        """A long result of a tool. In a JSON string a quote has a backslash before it: `,"` is always between strings.
+
+        A result that failed has its call's name behind the content, and keeps a string and no object. The size of one
+        that is not over within `HEAD` is half of the line.
         """
-        begins = data.find(b'"content":', data.find(b'"tool_result"', start, start + 300), start + 400)
-        closes = data.find(b'}],"', begins, end)
-        if begins < 0 or closes < 0:
-            return False
-        name = data.find(b'"tool_use_id":"', start, begins)
-        last = max(begins, closes - 200)
-        if name < 0:
-            name = data.find(b'"tool_use_id":"', last, closes)
-        quote = data.find(b'"', name + 15, name + 200)
-        if name < 0 or quote < 0 or data.find(b'},{"', begins, closes) >= 0:
-            return False
-        failed = data.find(b'"is_error":true', start, begins) >= 0 or data.find(b'"is_error":true', last, closes) >= 0
-        self._tool_ended(data[name + 15 : quote].decode("utf-8", "replace"), failed=failed, size=closes - begins - 10)
-        return True
-
-    def _long_line(self, head: bytes, size: int) -> None:
-        name = head.find(b'"tool_use_id":"')
-        quote = head.find(b'"', name + 15)
-        if name >= 0 and quote >= 0 and head.startswith(_RESULT):
-            self._tool_ended(head[name + 15 : quote].decode("utf-8", "replace"), failed=None, size=size)
+        begins = head.find(b'"content":', head.find(b'"tool_result"'))
+        closes = head.find(b'}]},"', begins)
+        early, late = _EARLY.search(head, 0, max(0, begins)), _LATE.search(tail)
+        name = early or late
+        if name is None:
+            self.unknown += 1
+            return
+        failed = early is None or (late is not None and tail[late.start() - 1 : late.start()] == b'"')
+        length = closes - begins - 10 if closes >= 0 else (size - begins) // 2
+        self._tool_ended(name[1].decode("utf-8", "replace"), failed=failed, size=length)
 
     def _tool_ended(self, name: str, *, failed: bool | None, size: int, detail: str = "") -> None:
         denied = name in self._refused
@@ -286,6 +279,8 @@ class ClaudeReader(LineReader):
             return Judgement(False, judged.reason, "rate-limited", reset_at) if limited else judged
         if result.ok is False:
             cause = cause_of(status, kind, result.error)
+            if "No conversation found" in result.error:
+                cause = "no-session"
             if result.subtype == "error_max_turns":
                 cause = "turns"
             elif result.subtype == "error_max_budget_usd":

@@ -35,10 +35,9 @@ from waved.agents.lines import LineReader, how_it_ended, items, table, text, unf
 from waved.agents.meter import Meter
 from waved.agents.reader import Judgement
 
-LONG = 4096
-"""Bytes from which a command's output is looked over and not decoded."""
 _COMMAND = re.compile(rb'\{"type":"item\.completed","item":\{"id":"([^"\\]{1,80})","type":"command_execution"')
 _EDGE = re.compile(rb'","exit_code":(-?\d+|null),"status":"([a-z_]+)"\}\}\s*$')
+_OUTPUT = b'","aggregated_output":"'
 _RETRY = re.compile(r"Reconnecting\.\.\. (\d+)/(\d+)")
 _STATUS = re.compile(r"(?:status:?|HTTP) (\d{3})\b")
 
@@ -60,30 +59,21 @@ class CodexReader(LineReader):
         self._error = ""
         self._limited: RateLimited | None = None
 
-    def _line(self, data: bytes, start: int, end: int) -> None:
-        if end - start > LONG and self._command_unread(data, start, end):
+    def _told_by_edges(self, head: bytes) -> bool:
+        """A command that has ended: most of its line is what it printed."""
+        return _COMMAND.match(head) is not None
+
+    def _edges(self, head: bytes, tail: bytes, size: int) -> None:
+        command, end = _COMMAND.match(head), _EDGE.search(tail)
+        if command is None:
             return
-        event = self._decoded(data, start, end)
-        if event is not None:
-            self._event(event)
-
-    def _command_unread(self, data: bytes, start: int, end: int) -> bool:
-        """A command with long output, told by the edges of its line; False when it has to be decoded."""
-        head = _COMMAND.match(data, start, end)
-        tail = _EDGE.search(data, end - 120, end)
-        if head is None or tail is None:
-            return False
-        output = data.find(b'","aggregated_output":"', head.end(), end)
-        if output < 0:
-            return False
-        code = None if tail[1] == b"null" else int(tail[1])
-        self._end(head[1].decode(), tail[2] == b"completed", tail.start() - output - 23, code)
-        return True
-
-    def _long_line(self, head: bytes, size: int) -> None:
-        command = _COMMAND.match(head)
-        if command is not None:
-            self._end(command[1].decode(), None, size)
+        name, output = command[1].decode(), head.find(_OUTPUT, command.end())
+        length = size - (output + len(_OUTPUT) if output >= 0 else len(head))
+        if end is None:
+            self._end(name, None, length)
+        else:
+            code = None if end[1] == b"null" else int(end[1])
+            self._end(name, end[2] == b"completed", length - (len(tail) - end.start()), code)
 
     def _event(self, event: Mapping[str, Any]) -> None:
         kind = event.get("type")

@@ -17,8 +17,6 @@ from waved.agents.meter import Meter
 from waved.agents.reader import Cause, Judgement
 from waved.agents.tools import called
 
-LONG = 4096
-"""Bytes from which a tool's result is looked over and not decoded."""
 _RESULT = b'{"type":"tool_result"'
 _CAUSES: dict[int, Cause] = {41: "login", 53: "turns", 130: "interrupted"}
 """Exit statuses of its own."""
@@ -33,28 +31,14 @@ class GeminiReader(LineReader):
         self._error = ""
         self._limited: RateLimited | None = None
 
-    def _line(self, data: bytes, start: int, end: int) -> None:
-        if end - start > LONG and data.startswith(_RESULT, start) and self._result_unread(data, start, end):
-            return
-        event = self._decoded(data, start, end)
-        if event is not None:
-            self._event(event)
+    def _told_by_edges(self, head: bytes) -> bool:
+        """A tool's result: most of its line is what the tool gave."""
+        return head.startswith(_RESULT) and b'"output":"' in head
 
-    def _result_unread(self, data: bytes, start: int, end: int) -> bool:
-        """A long result of a tool, told by its beginning; False when it has to be decoded."""
-        edge = data.find(b'"output":"', start, start + 600)
-        if edge < 0:
-            return False
-        name = _between(data, b'"tool_id":"', start, edge)
-        status = _between(data, b'"status":"', start, edge)
-        if not name or not status:
-            return False
-        self._ended_tool(name, status == "success", end - edge - 12)
-        return True
-
-    def _long_line(self, head: bytes, size: int) -> None:
-        if head.startswith(_RESULT):
-            self._result_unread(head, 0, size)
+    def _edges(self, head: bytes, tail: bytes, size: int) -> None:  # noqa: ARG002 — the beginning says it all
+        edge = head.find(b'"output":"')
+        name, status = _between(head, b'"tool_id":"', 0, edge), _between(head, b'"status":"', 0, edge)
+        self._ended_tool(name, status == "success", size - edge - 12)
 
     def _event(self, event: Mapping[str, Any]) -> None:
         kind = event.get("type")

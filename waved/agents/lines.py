@@ -15,9 +15,11 @@ from waved.agents.activity import LONGEST_TEXT, Activity, Result, Said, clip
 from waved.agents.reader import STDERR, STDOUT, Judgement, SideFile
 
 LONGEST_LINE = 1024 * 1024
-"""Bytes of a line that is read; of a longer one only its beginning is looked at."""
-HEAD = 4096
-"""Bytes of an over-long line that are kept."""
+"""Bytes of a line that is read; a longer one is not, unless its edges are enough."""
+LONG = 8192
+"""Bytes from which a line may be told by its edges."""
+HEAD, TAIL = 4096, 512
+"""Bytes of such a line that are looked at."""
 _COMPLAINT = 400
 _TROUBLE = re.compile(
     r"error|fail|fatal|exception|invalid|denied|refused|not (?:found|logged|authori[sz]ed)|cannot|unable|limit|quota",
@@ -50,6 +52,7 @@ class LineReader:
         self._pieces: list[str] = []
         self._parts: dict[int, list[bytes]] = {}
         self._sizes: dict[int, int] = {}
+        self._tails: dict[int, bytes] = {}
 
     # --- bytes to lines -----------------------------------------------------------------------------------------
 
@@ -87,44 +90,55 @@ class LineReader:
         return found
 
     def _more(self, stream: int, data: bytes, start: int, end: int) -> None:
-        """Keep a piece of a line that has not ended; of one that is too long, its beginning."""
+        """Keep a piece of a line that has not ended; of one that is told by its edges, and of one that is too long,
+        only its beginning and its end.
+        """
         parts = self._parts.setdefault(stream, [])
-        size = self._sizes.get(stream, 0)
-        self._sizes[stream] = size + end - start
-        if size <= LONGEST_LINE:
-            parts.append(data[start:end])
-            if size + end - start > LONGEST_LINE:
-                parts[:] = [b"".join(parts)[:HEAD]]
+        before = self._sizes.get(stream, 0)
+        size = self._sizes[stream] = before + end - start
+        if stream in self._tails:
+            self._tails[stream] = (self._tails[stream] + data[max(start, end - TAIL) : end])[-TAIL:]
+            return
+        parts.append(data[start:end])
+        if (before <= LONG < size and self._by_edges_only(stream, b"".join(parts)[:HEAD])) or size > LONGEST_LINE:
+            whole = b"".join(parts)
+            parts[:] = [whole[:HEAD]]
+            self._tails[stream] = whole[-TAIL:]
 
     def _flush(self, stream: int) -> None:
         """The line of which the pieces were kept has ended."""
-        size = self._sizes[stream]
-        line = b"".join(self._parts[stream])
+        size, line, tail = self._sizes[stream], b"".join(self._parts[stream]), self._tails.pop(stream, b"")
         self._sizes[stream] = 0
         self._parts[stream].clear()
-        if size > LONGEST_LINE:
-            self._overlong(stream, line, size)
+        if tail:
+            self._unread(stream, line, tail, size)
         else:
             self._guarded(stream, line, 0, size)
 
     def _guarded(self, stream: int, data: bytes, start: int, end: int) -> None:
-        if end - start > LONGEST_LINE:
-            self._overlong(stream, data[start : start + HEAD], end - start)
-            return
+        size = end - start
+        if size > LONG:
+            head = data[start : start + HEAD]
+            if size > LONGEST_LINE or self._by_edges_only(stream, head):
+                self._unread(stream, head, data[end - TAIL : end], size)
+                return
         try:
             if stream == STDERR:
                 self._stderr(data[start:end])
-            elif end > start:
+            elif size:
                 self._line(data, start, end)
         except Exception:  # noqa: BLE001 — whatever a program prints, its worker must live to see its end
             self.unknown += 1
 
-    def _overlong(self, stream: int, head: bytes, size: int) -> None:
-        self.too_long += 1
-        if stream == STDERR:
+    def _by_edges_only(self, stream: int, head: bytes) -> bool:
+        return stream != STDERR and self._told_by_edges(head)
+
+    def _unread(self, stream: int, head: bytes, tail: bytes, size: int) -> None:
+        if not self._by_edges_only(stream, head):
+            self.too_long += 1
             return
         try:
-            self._long_line(head, size)
+            self._edges(head, tail, size)
         except Exception:  # noqa: BLE001 — as above
             self.unknown += 1
 
@@ -140,8 +154,14 @@ class LineReader:
         """One JSON object."""
         raise NotImplementedError
 
-    def _long_line(self, head: bytes, size: int) -> None:
-        """The beginning of a line of `size` bytes that is too long to be decoded."""
+    def _told_by_edges(self, head: bytes) -> bool:  # noqa: ARG002 — for those that override it
+        """Whether a line of more than `LONG` bytes that begins so is told by its edges alone: most of it is the content
+        of a file, or what a command printed, and is not even kept.
+        """
+        return False
+
+    def _edges(self, head: bytes, tail: bytes, size: int) -> None:
+        """A line of `size` bytes of which only the first `HEAD` and the last `TAIL` are known."""
 
     def _stderr(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").strip()

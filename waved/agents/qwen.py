@@ -71,6 +71,11 @@ class QwenReader(ClaudeReader):
     same, and the exit status is 0.
     """
 
+    def __init__(self, provider: str, used_before: Used | None = None) -> None:
+        super().__init__(provider, used_before)
+        if used_before is not None:
+            self._meter.add(used_before)  # its result tells what the whole session used
+
     @staticmethod
     def _usage_of(usage: Mapping[str, Any]) -> Used:
         """`input_tokens` include those from the cache."""

@@ -15,7 +15,18 @@ STDOUT, STDERR = 1, 2
 SIDE = 3
 """`feed(data, SIDE + n)`: data of the reader's side file number n."""
 
-Cause = Literal["", "rate-limited", "overloaded", "login", "budget", "turns", "denied", "interrupted", "no-result"]
+Cause = Literal[
+    "",
+    "rate-limited",
+    "overloaded",
+    "login",
+    "budget",
+    "turns",
+    "denied",
+    "interrupted",
+    "no-result",
+    "no-session",
+]
 """Why an agent did not succeed, as far as it matters to what waved does next:
 
 rate-limited   the provider refuses for now: no attempt need be used up
@@ -25,6 +36,7 @@ budget, turns  the program's own limit was reached
 denied         it needed what its permissions do not allow
 interrupted    it was ended from outside
 no-result      it ended without saying how
+no-session     what it was to resume is not there (any more, or yet when it was killed): begin anew
 ""                 anything else
 """
 

@@ -111,13 +111,15 @@ class Agent(Model):
     name: Name
     """What `needs`, logs and views call it."""
     use: Name | None = None
-    """The agent program: claude, codex, opencode, gemini, aider, command, or one a plugin adds."""
+    """The agent program: claude, codex, opencode, gemini, aider, qwen, mini, goose, command, or one a plugin adds."""
     command: CommandLine | None = None
     """For `use = "command"`: a list is executed as it is (each word a template); a string is run by the shell."""
     args: list[Word] = Field(default_factory=list)
     """More arguments for the agent program: each a template."""
     model: Word | None = None
     """The model the program is to use, in the program's own spelling."""
+    permissions: Literal["read", "edit", "all"] = "edit"
+    """What it may do unasked: only look, also edit files of the workspace, or anything; see [agents](agents.md)."""
     prompt: Word = ""
     """What to do: a template."""
     prompt_file: Word | None = None

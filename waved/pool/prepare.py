@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from waved.agents.activity import Used
 from waved.agents.base import Deployment, Invocation
 from waved.agents.registry import find_program
 from waved.errors import WavedError
@@ -65,6 +66,7 @@ def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting |
         attempt=spec["attempt"],
         permissions=spec.get("permissions", "edit"),
         resume=spec.get("resume", ""),
+        used_before=Used(**spec["used_before"]) if spec.get("resume") and spec.get("used_before") else None,
     )
     reader = program.reader(deployment)
     acting = None if reader is None else Acting(reader, spec, program.provider_of(deployment))

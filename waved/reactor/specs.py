@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import wcmatch.glob  # noqa: F401 — `waved.plan.globs` does when it is first asked: not while a session waits for it
 
 from waved.domain import events as ev
-from waved.domain.state import Session, WaveState
+from waved.domain.state import Node, Session, WaveState
 from waved.plan import globs
 from waved.plan.guards import CommandMonitor, ProgressMonitor
 from waved.plan.models import Agent
@@ -118,6 +118,7 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
     spec = _program(session, starting, environment, folder, node.agent, wave)
     spec["tasks"] = [{"name": task.name, "domain": task.domain or "", "prompt": task.prompt} for task in node.tasks]
     spec["context"]["results"] = _results(session, node.wave, node.requires)
+    spec["used_before"] = _used_before(node, starting.resume)
     if (stall := _silence(session, node.agent, wave)) is not None:
         spec["stall"] = stall
     return spec
@@ -152,6 +153,7 @@ def _program(
         "command": agent.command,
         "args": agent.args,
         "model": agent.model,
+        "permissions": agent.permissions,
         "instructions": [text for text in (session.plan.session.instructions, wave.plan.instructions) if text],
         "prompt": agent.prompt,
         "tasks": [],
@@ -184,6 +186,16 @@ def _program(
 
 def _inside(session: Session, folder: str) -> str:
     return os.path.normpath(os.path.join(session.workspace, folder))  # noqa: PTH118
+
+
+def _used_before(node: Node, program_session: str) -> dict[str, Any]:
+    """What earlier runs of the assignment are known to have used of the program's session that is resumed."""
+    runs = [run.usage for run in node.runs if program_session and run.program_session == program_session]
+    costs = [usage.cost for usage in runs if usage.cost is not None]
+    counted: dict[str, Any] = {
+        name: sum(getattr(usage, name) for usage in runs) for name in ("input", "output", "cached", "cache_write")
+    }
+    return {**counted, "cost": sum(costs) if costs else None}
 
 
 def _session_facts(session: Session) -> dict[str, str]:

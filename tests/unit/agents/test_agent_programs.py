@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from waved.agents.base import LONGEST_ARGUMENT, Deployment, Invocation, Program, fits_argument, unless_given
+from waved.agents.activity import Result, Said
+from waved.agents.base import LONGEST_ARGUMENT, Deployment, Invocation, Login, Program, fits_argument, unless_given
 from waved.agents.registry import BUILT_IN, find_program
 from waved.errors import PlanError
 
@@ -33,6 +34,10 @@ def deploy(program: str, **options: object) -> Invocation:
 LONG = "é" * LONGEST_ARGUMENT
 CLAUDE = ["claude", "-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "acceptEdits"]
 CODEX = ["codex", "exec", "--json", "--skip-git-repo-check", "--sandbox", "workspace-write"]
+QWEN = ["qwen", "--output-format", "stream-json", "--approval-mode"]
+MINI = ["mini", "--yolo", "--exit-immediately", "--output", "/state/runs/a.1/mini.traj.json"]
+GOOSE = ["goose", "run", "--instructions", "/state/runs/a.1/prompt.md", "--output-format", "stream-json", "--quiet"]
+GOOSE = [*GOOSE, "--name"]
 NEVER = ["--config", 'approval_policy="never"']
 GEMINI = ["gemini", "--output-format", "stream-json", "--approval-mode", "auto_edit", "--skip-trust"]
 
@@ -82,6 +87,59 @@ GEMINI = ["gemini", "--output-format", "stream-json", "--approval-mode", "auto_e
             b"Fix it.",
         ),
         ("gemini", {}, [*GEMINI, "--prompt=Fix it."], None),
+        ("gemini", {"permissions": "read"}, [*GEMINI[:4], "plan", "--skip-trust", "--prompt=Fix it."], None),
+        (
+            "gemini",
+            {"permissions": "all", "resume": "s1"},
+            [*GEMINI[:4], "yolo", "--skip-trust", "--resume", "s1", "--prompt=Fix it."],
+            None,
+        ),
+        (
+            "claude",
+            {"permissions": "read"},
+            [*CLAUDE[:6], "dontAsk", "--disallowedTools=Edit,Write,NotebookEdit", "--", "Fix it."],
+            None,
+        ),
+        (
+            "claude",
+            {"permissions": "all", "resume": "s1"},
+            [*CLAUDE[:6], "bypassPermissions", "--resume", "s1", "--", "Fix it."],
+            None,
+        ),
+        ("claude", {"resume": "s1", "args": ["--continue"]}, [*CLAUDE, "--continue", "--", "Fix it."], None),
+        ("codex", {"permissions": "read"}, [*CODEX[:5], "read-only", *NEVER, "-"], b"Fix it."),
+        (
+            "codex",
+            {"permissions": "all", "resume": "t1", "args": ["--ephemeral"]},
+            [*CODEX[:5], "danger-full-access", *NEVER, "--ephemeral", "resume", "t1", "-"],
+            b"Fix it.",
+        ),
+        (
+            "opencode",
+            {"permissions": "all", "resume": "s1"},
+            ["opencode", "run", "--format", "json", "--auto", "--session", "s1"],
+            b"Fix it.",
+        ),
+        ("qwen", {}, [*QWEN, "auto-edit", "--prompt=Fix it."], None),
+        ("qwen", {"permissions": "read", "prompt": LONG}, [*QWEN, "plan"], LONG.encode()),
+        (
+            "qwen",
+            {"permissions": "all", "resume": "s1", "model": "m", "cwd": WORKSPACE / "web"},
+            [*QWEN, "yolo", "--include-directories", "/repo", "--model", "m", "--resume", "s1", "--prompt=Fix it."],
+            None,
+        ),
+        ("mini", {"model": "openai/m"}, [*MINI, "--model", "openai/m", "--task", "Fix it."], None),
+        (
+            "mini",
+            {"prompt": LONG, "args": ["--cost-limit", "1"]},
+            [
+                *(*MINI, "--cost-limit", "1", "--task"),
+                "Your task stands in the file /state/runs/a.1/prompt.md: read all of it first.",
+            ],
+            None,
+        ),
+        ("goose", {}, [*GOOSE, "waved-state-a.1"], None),
+        ("goose", {"resume": "waved-x-a.1"}, [*GOOSE, "waved-x-a.1", "--resume"], None),
         ("gemini", {"prompt": LONG}, GEMINI, LONG.encode()),
         (
             "gemini",
@@ -129,6 +187,9 @@ def test_command_line(program: str, options: dict[str, object], argv: list[str],
         ("codex", {}),
         ("command", {}),
         ("gemini", {}),
+        ("goose", {"GOOSE_MODE": "auto"}),
+        ("mini", {"MSWEA_CONFIGURED": "true", "MSWEA_SILENT_STARTUP": "1"}),
+        ("qwen", {}),
         ("opencode", {"OPENCODE_DISABLE_AUTOUPDATE": "true"}),
     ],
 )
@@ -149,6 +210,48 @@ def test_built_in_programs_have_the_shape_of_one(name: str) -> None:
     assert isinstance(program, Program)
     assert program.name == name
     assert bool(program.executable) == bool(program.install_hint) == (name != "command")
+
+
+@pytest.mark.parametrize("name", ["mini", "goose"])
+def test_permissions_that_cannot_be_kept_are_refused(name: str) -> None:
+    with pytest.raises(PlanError, match=f'{name} cannot be held to permissions = "read"'):
+        deploy(name, permissions="read")
+
+
+def test_opencode_is_held_to_reading_by_its_environment() -> None:
+    assert deploy("opencode", permissions="read").env["OPENCODE_PERMISSION"] == '{"edit":"deny","bash":"deny"}'
+
+
+def test_aider_only_answers_when_it_may_only_read() -> None:
+    argv = deploy("aider", permissions="read").argv
+    assert argv[argv.index("--chat-mode") + 1] == "ask"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "file"),
+    [
+        ("claude", "CLAUDE_CODE_OAUTH_TOKEN", ".claude/.credentials.json"),
+        ("codex", "CODEX_API_KEY", ".codex/auth.json"),
+        ("gemini", "GEMINI_API_KEY", ".gemini/oauth_creds.json"),
+        ("qwen", "OPENAI_API_KEY", ".qwen/oauth_creds.json"),
+        ("opencode", "GROQ_API_KEY", ".local/share/opencode/auth.json"),
+        ("aider", "DEEPSEEK_API_KEY", ".aider.conf.yml"),
+        ("mini", "MISTRAL_API_KEY", ".config/mini-swe-agent/.env"),
+        ("goose", "OPENROUTER_API_KEY", ".config/goose/config.yaml"),
+    ],
+)
+def test_whether_a_program_can_log_in(name: str, variable: str, file: str, tmp_path: Path) -> None:
+    program = find_program(name)
+    missing = program.login_check({}, tmp_path)
+    assert missing.ok is False
+    assert missing.detail
+    assert program.login_check({variable: "secret"}, tmp_path) == Login(True, variable)
+    assert program.login_check({variable: ""}, tmp_path).ok is False
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("secret")
+    found = program.login_check({}, tmp_path)
+    assert found.ok is True
+    assert "secret" not in found.detail
 
 
 def test_credentials_of_others_are_not_passed() -> None:
@@ -192,7 +295,7 @@ DOCS = (Path(__file__).parents[3] / "docs/agents.md").read_text()
 def test_the_page_on_agent_programs_tells_the_truth(name: str) -> None:
     program = find_program(name)
     row = next(line for line in DOCS.splitlines() if line.startswith(f"| `{name}` | `{name} ") or name == "command")
-    if name not in ("aider", "command"):
+    if name not in ("aider", "command", "goose", "mini"):
         options = deploy(name).argv
         written = row.split("|")[2].strip().strip("`").replace('"', "").split()
         assert written == [word.replace('"', "") for word in options[: len(written)]]
@@ -203,10 +306,17 @@ def test_the_page_on_agent_programs_tells_the_truth(name: str) -> None:
 def test_the_example_of_a_plug_in_on_that_page_works() -> None:
     import re
 
-    (example,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    program_example, reader_example = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
     names: dict[str, type] = {}
-    exec(example, names)
-    program = names["GooseProgram"]()
+    exec(program_example, names)
+    exec(reader_example, names)
+    program = names["GanderProgram"]()
     assert isinstance(program, Program)
     deployment = Deployment(None, ["-q"], None, "Fix it.", FOLDER / "prompt.md", WORKSPACE, WORKSPACE, FOLDER, 1)
-    assert program.invocation(deployment).argv == ["goose", "run", "--instructions", "/state/runs/a.1/prompt.md", "-q"]
+    assert program.invocation(deployment).argv == ["gander", "run", "--instructions", "/state/runs/a.1/prompt.md", "-q"]
+    reader = names["GanderReader"]()
+    assert reader.feed(b'{"type":"text","text":"Hello."}\n{"type":"done","ok":true}\n') == [
+        Said("Hello."),
+        Result(True),
+    ]
+    assert reader.judge(0, None).ok is True

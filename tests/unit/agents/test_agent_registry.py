@@ -14,8 +14,8 @@ from waved.agents.base import Deployment, Program
 from waved.errors import NotFoundError, WavedError
 
 GOOD = """
-class Goose:
-    name, executable, passes, install_hint = "goose", "goose", ("GOOSE_*",), "install goose"
+class Gander:
+    name, executable, passes, install_hint = "gander", "gander", ("GANDER_*",), "install gander"
     def invocation(self, deployment):
         raise NotImplementedError
 """
@@ -48,42 +48,42 @@ def add_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add
 
 
 def test_a_plug_in_is_found(add_package: AddPackage) -> None:
-    add_package("goosery", GOOD, goose="Goose")
-    program = registry.find_program("goose")
+    add_package("flock", GOOD, gander="Gander")
+    program = registry.find_program("gander")
     assert isinstance(program, Program)
-    assert program.passes == ("GOOSE_*",)
-    assert "goose" in registry.program_names()
+    assert program.passes == ("GANDER_*",)
+    assert "gander" in registry.program_names()
 
 
 def test_a_plug_in_that_knows_nothing_of_reading_has_the_defaults(add_package: AddPackage) -> None:
-    add_package("goosery", GOOD, goose="Goose")
-    program = registry.find_program("goose")
+    add_package("flock", GOOD, gander="Gander")
+    program = registry.find_program("gander")
     here = Path("/")
     deployment = Deployment(None, [], "vendor/m-1", "", here, here, here, here, 1)
     assert program.reader(deployment) is None
     assert (program.can_resume, program.version_command, program.provider) == (False, (), "")
     assert program.provider_of(deployment) == "vendor"
     assert program.login_check({}, here).ok is None
-    assert program.version_in("goose v1.2.3 (abc)") == "1.2.3"
+    assert program.version_in("gander v1.2.3 (abc)") == "1.2.3"
     with pytest.raises(NotImplementedError):
         program.invocation(deployment)
 
 
 def test_what_a_plug_in_has_of_the_rest_is_used(add_package: AddPackage) -> None:
     more = """
-    provider, can_resume, version_command = "vendor", True, ("goose", "--version")
+    provider, can_resume, version_command = "vendor", True, ("gander", "--version")
     def version_in(self, printed):
         return printed.upper()
 """
-    add_package("goosery", GOOD + more, goose="Goose")
-    program = registry.find_program("goose")
-    assert (program.provider, program.can_resume, program.version_command) == ("vendor", True, ("goose", "--version"))
+    add_package("flock", GOOD + more, gander="Gander")
+    program = registry.find_program("gander")
+    assert (program.provider, program.can_resume, program.version_command) == ("vendor", True, ("gander", "--version"))
     assert program.version_in("x1") == "X1"
 
 
 def test_a_plug_in_may_offer_an_object(add_package: AddPackage) -> None:
-    add_package("goosery", GOOD + "goose = Goose()", goose="goose")
-    assert registry.find_program("goose").executable == "goose"
+    add_package("flock", GOOD + "gander = Gander()", gander="gander")
+    assert registry.find_program("gander").executable == "gander"
 
 
 @pytest.mark.parametrize(
@@ -93,32 +93,32 @@ def test_a_plug_in_may_offer_an_object(add_package: AddPackage) -> None:
         ("def broken(", "SyntaxError"),
         ("raise SystemExit('gone')", "SystemExit: gone"),
         ("x = 1", "AttributeError"),
-        ("class Goose:\n    def __init__(self): raise RuntimeError('sick')", "RuntimeError: sick"),
-        ("class Goose: name = 'goose'", "lacks executable, install_hint, passes (a tuple of names), invocation()"),
-        (GOOD.replace('("GOOSE_*",)', '"GOOSE_*"'), "lacks passes (a tuple of names)"),
+        ("class Gander:\n    def __init__(self): raise RuntimeError('sick')", "RuntimeError: sick"),
+        ("class Gander: name = 'gander'", "lacks executable, install_hint, passes (a tuple of names), invocation()"),
+        (GOOD.replace('("GANDER_*",)', '"GANDER_*"'), "lacks passes (a tuple of names)"),
     ],
 )
 def test_a_broken_plug_in_is_named_and_costs_nobody_else(add_package: AddPackage, source: str, said: str) -> None:
-    add_package("sickgoose", source, goose="Goose")
+    add_package("sickflock", source, gander="Gander")
     with pytest.raises(WavedError) as raised:
-        registry.find_program("goose")
+        registry.find_program("gander")
     assert said in raised.value.message
-    assert "sickgoose 1.2" in raised.value.hint
+    assert "sickflock 1.2" in raised.value.hint
     assert registry.find_program("claude").name == "claude"
-    assert "goose" in registry.program_names()
+    assert "gander" in registry.program_names()
 
 
 def test_two_packages_with_one_name_are_both_named(add_package: AddPackage) -> None:
-    add_package("one", GOOD, goose="Goose")
-    add_package("two", GOOD, goose="Goose")
+    add_package("one", GOOD, gander="Gander")
+    add_package("two", GOOD, gander="Gander")
     with pytest.raises(WavedError, match="offered by") as raised:
-        registry.find_program("goose")
+        registry.find_program("gander")
     assert "one 1.2" in raised.value.message
     assert "two 1.2" in raised.value.message
 
 
 def test_a_plug_in_cannot_take_a_built_in_name(add_package: AddPackage) -> None:
-    add_package("thief", GOOD, claude="Goose")
+    add_package("thief", GOOD, claude="Gander")
     assert registry.find_program("claude").executable == "claude"
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_name_gets_a_near_match_or_the_list() -> None:
     assert near.value.hint == 'did you mean "claude"?'
     with pytest.raises(NotFoundError) as far:
         registry.find_program("xyzzy")
-    assert "aider, claude, codex, command, gemini, opencode" in far.value.hint
+    assert "aider, claude, codex, command, gemini, goose, mini, opencode, qwen" in far.value.hint
     assert 'command = ["xyzzy", …]' in far.value.hint
 
 

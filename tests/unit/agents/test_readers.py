@@ -40,6 +40,7 @@ def found(name: str, kind: type) -> list[Any]:
 # --- what they find -----------------------------------------------------------------------------------------------
 
 WITHOUT_TOKENS = {"claude-sigint", "codex-sigterm", "codex-429", "codex-429-reset"}
+WITHOUT_TOKENS |= {"gemini-sigterm", "opencode-sigterm", "mini-sigterm", "mini-401"}
 """Ended before the program said what it used: it keeps that to itself (docs/agents.md)."""
 PARTLY = {"claude-sigterm"}
 """Ended in the midst: of the last answer only the first moment's output is known."""
@@ -309,3 +310,64 @@ def test_nothing_is_reported_of_noise(recording: Recording) -> None:
     noise = random.Random(1).randbytes(200_000)
     assert [a for a in reader.feed(noise) + reader.close() if not isinstance(a, Said)] == []
     assert reader.judge(0, None).ok is not True
+
+
+# --- long lines ---------------------------------------------------------------------------------------------------
+
+SAID = "".join(f"{number}\tprint(\"quoted\", '}}]}},') \\\\ é\n" for number in range(3000))
+TEXT = json.dumps(SAID, ensure_ascii=False)
+META = ',"tool_result_meta":[{"id":"t1","permission_decision":{"decision":"accept"}}]}\n'
+CLAUDE = '{"type":"user","message":{"role":"user","content":[{'
+NAMED = f'{CLAUDE}"tool_use_id":"t1","type":"tool_result","content":'
+GOOD = f'{NAMED}{TEXT}}}]}},"tool_use_result":{{"stdout":{TEXT}}}{META}'
+SHORT = f'{NAMED}"Done."}}]}},"tool_use_result":{{"old":{TEXT}}}{META}'
+WRONG = '"is_error":true,"tool_use_id":"t1"}]},"tool_use_result":'
+BAD = f'{CLAUDE}"type":"tool_result","content":{TEXT},{WRONG}{TEXT}{META}'
+COMMAND = '{"type":"item.completed","item":{"id":"t1","type":"command_execution","command":"make","aggregated_output":'
+MADE = f'{COMMAND}{TEXT},"exit_code":0,"status":"completed"}}}}\n'
+FAILED = f'{COMMAND}{TEXT},"exit_code":2,"status":"failed"}}}}\n'
+GEMINI = f'{{"type":"tool_result","timestamp":"x","tool_id":"t1","status":"error","output":{TEXT}}}\n'
+INSIDE = len(TEXT.encode()) - 2
+
+
+@pytest.mark.parametrize(
+    ("program", "line", "ok", "code", "size"),
+    [
+        ("claude", GOOD, True, None, INSIDE),
+        ("claude", BAD, False, None, INSIDE),
+        ("claude", SHORT, True, None, 7),
+        ("codex", MADE, True, 0, INSIDE),
+        ("codex", FAILED, False, 2, INSIDE),
+        ("gemini", GEMINI, False, None, INSIDE),
+    ],
+    ids=["claude", "claude-failed", "claude-short", "codex", "codex-failed", "gemini"],
+)
+@pytest.mark.parametrize("step", [1 << 30, 100_000, 4096, 777])
+def test_a_long_result_is_told_by_its_edges(
+    program: str, line: str, ok: bool, code: int | None, size: int, step: int
+) -> None:
+    reader = BY_NAME[f"{program}-edit"].reader()
+    data = line.encode()
+    assert json.loads(data)
+    pieces = [data[start : start + step] for start in range(0, len(data), step)]
+    (ended,) = [found for piece in pieces for found in reader.feed(piece) if isinstance(found, ToolEnded)]
+    assert (ended.id, ended.ok, ended.exit_code) == ("t1", ok, code)
+    assert ended.size == pytest.approx(size, rel=0.01, abs=2)
+    assert reader.too_long == 0
+
+
+def test_fifty_megabytes_without_an_end_are_not_kept() -> None:
+    import tracemalloc
+
+    for beginning in (b"{", COMMAND.encode(), b"x"):
+        reader = BY_NAME["codex-edit"].reader()
+        piece = b"y" * 262_144
+        tracemalloc.start()
+        reader.feed(beginning)
+        for _ in range(200):
+            reader.feed(piece)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4_000_000
+        assert reader.feed(b'"}\n{"type":"thread.started","thread_id":"t"}\n')[-1] == SessionNamed("t")
+        assert reader.too_long == (0 if beginning == COMMAND.encode() else 1)
