@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from waved.plan.base import CommandLine, Environment, Model
+from waved.plan.goals import Goals
 from waved.plan.guards import MonitorSpec, Notify, Preview, Snapshots
 from waved.plan.limits import Budget, Documentation, Patience
 from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
@@ -262,6 +263,8 @@ class Plan(Model):
     """What is watched while agents run, and what is done about what is found."""
     responders: list[Agent] = Field(default_factory=list, alias="responder")
     """Agents that reactions start (`do = "start-agent"`): extractors, investigators. Prompts may speak of `finding`."""
+    goals: Goals = Field(default_factory=Goals)
+    """What the metrics are to reach."""
     notify: list[Notify] = Field(default_factory=list)
     """Where alerts go."""
     waves: list[Wave] = Field(alias="wave", min_length=1)

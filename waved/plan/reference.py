@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waved.plan import base, guards, limits, models
+from waved.plan import base, goals, guards, limits, models
 from waved.plan.quantities import (
     NAME_PATTERN,
     Duration,
@@ -56,6 +56,7 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("budget", limits.Budget),
     ("[session.patience]", limits.Patience),
     ("[session.documentation]", limits.Documentation),
+    ("[goals]", goals.Goals),
     ("[snapshots]", guards.Snapshots),
     ("[preview]", guards.Preview),
     *((f'[[monitor]] kind = "{kind}"', guards.model_of(kind)) for kind in guards.SHIPPED_KINDS),
@@ -98,7 +99,7 @@ def reference() -> str:
 
 def _row(name: str, field: FieldInfo) -> str:
     meaning = without_sources(" ".join((field.description or "").split()))
-    cells = [f"`{field.alias or name}`", _kind(_annotation(field)), _default(name, field), meaning]
+    cells = [f"`{field.alias or name}`", _kind(_annotation(field)), _default(field), meaning]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -147,7 +148,7 @@ def _plural(kind: str) -> str:
     return re.sub(r"\b(text|name|pattern|table|command)\b", r"\1s", kind)
 
 
-def _default(name: str, field: FieldInfo) -> str:
+def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
@@ -157,7 +158,7 @@ def _default(name: str, field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
         return f"`{json.dumps(value)}`"
-    if isinstance(value, float) and "rate" not in name and name not in ("warn_at", "soft"):
+    if isinstance(value, float) and _kind(_annotation(field)) == "duration":
         return f'`"{format_duration(value)}"`'
     if isinstance(value, int) and value >= 1024**2:
         return f'`"{value // 1024**3}GB"`' if value % 1024**3 == 0 else f'`"{value // 1024**2}MB"`'
