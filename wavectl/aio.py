@@ -32,6 +32,7 @@ from waved.ipc.wire import decode
 Events = list[Event]
 Summaries = list[dict[str, Any]]
 Names = list[str]
+Rows = list[dict[str, Any]]
 
 
 class _Line:
@@ -206,6 +207,12 @@ class AsyncClient:
     async def status(self, session: str = "", *, patience: float = 0.0) -> dict[str, Any]:
         """The session view."""
         return await self.request("session.status", {"session": session}, patience=patience)
+
+    async def metrics(self, session: str = "") -> Rows:
+        """All metrics of a session."""
+        reply = await self.request("session.metrics", {"session": session})
+        found: Rows = reply["metrics"]
+        return found
 
     async def stop(self, session: str = "", agent: str = "", reason: str = "") -> None:
         """End a session's agents (or one of them) and start no more."""

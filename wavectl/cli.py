@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show how a session stands.",
     "logs": "Show what agents printed.",
     "events": "Show what happened, event by event.",
+    "metrics": "Show what was measured of a session, against its goals.",
     "wait": "Wait until a session has ended.",
     "stop": "Stop a session, or one agent of it.",
     "retry": "Run failed agents again.",

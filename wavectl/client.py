@@ -35,6 +35,7 @@ from waved.ipc.wire import decode
 Events = list[Event]
 Summaries = list[dict[str, Any]]
 Names = list[str]
+Rows = list[dict[str, Any]]
 
 
 class Client:
@@ -188,6 +189,11 @@ class Client:
     def status(self, session: str = "", *, patience: float = 0.0) -> dict[str, Any]:
         """The session view. `session` here and below: an id, a unique prefix of one, a name, or "" for the newest."""
         return self.request("session.status", {"session": session}, patience=patience)
+
+    def metrics(self, session: str = "") -> Rows:
+        """All metrics of a session: [{name, title, value, unit, goal, verdict, detail}] (docs/metrics.md)."""
+        found: Rows = self.request("session.metrics", {"session": session})["metrics"]
+        return found
 
     def stop(self, session: str = "", agent: str = "", reason: str = "") -> None:
         """End a session's agents (or one of them) and start no more; ConflictError when it has ended."""

@@ -163,3 +163,14 @@ def test_what_was_done_while_no_daemon_lived_is_known_to_the_next(
     view = daemon.settled(session)
     assert view["outcome"] == "succeeded"
     assert only_run(view)["usage"]["input"] == 7350
+
+
+def test_metrics_of_a_session_are_told_with_goals_and_verdicts(daemon: Daemon, workspace: Path, claude: Claude) -> None:
+    claude.plays(scene("claude-edit", 0, workspace))
+    view = daemon.run({**plan(), "goals": {"cost": 0.01}}, workspace)
+    with daemon.client() as client:
+        metrics = {metric["name"]: metric for metric in client.metrics(view["session"])}
+    assert metrics["tokens"]["value"] == 7492
+    assert metrics["cost"]["verdict"] == "missed"
+    assert metrics["test_pass_rate"]["verdict"] == "not measured"
+    assert metrics["documentation"]["value"] == pytest.approx(100 / 2800)

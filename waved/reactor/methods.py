@@ -23,6 +23,7 @@ from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
 from waved.reactor.identity import as_ourselves
 from waved.reactor.logs import MAX_READ, read_output
+from waved.reactor.measuring import measured
 from waved.reactor.params import Params
 from waved.reactor.specs import Environment
 from waved.version import __version__
@@ -166,6 +167,15 @@ def session_status(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     return view(reactor.sessions.get(wanted), reactor.clock.now())
 
 
+def session_metrics(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """All metrics of a session with goal, value and verdict (S1–S6)."""
+    wanted = params.text("session", "")
+    params.finish()
+    session, now = reactor.sessions.resolve(wanted), reactor.clock.now()
+    reactor.answer_later(asked, lambda: measured(reactor.journal.path, session, now))
+    return None
+
+
 def session_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     """End a session, or one agent of it."""
     wanted = params.text("session", "")
@@ -247,6 +257,7 @@ METHODS: dict[str, Method] = {
     "session.submit": session_submit,
     "session.list": session_list,
     "session.status": session_status,
+    "session.metrics": session_metrics,
     "session.stop": session_stop,
     "session.retry": session_retry,
     "session.resume": session_resume,

@@ -33,7 +33,7 @@ class Example:
 
 def examples() -> list[Example]:
     found: list[Example] = []
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
+    for line in PAGE.read_text(encoding="utf-8").partition("# All metrics, with goals")[0].splitlines():
         figure = re.fullmatch(r"\* `(\w+)` = (\S+)", line)
         if line.startswith("| wave |"):
             found.append(Example([], {}))

@@ -53,7 +53,9 @@ def test_mistakes_are_refused(more):
 
 def test_keys_are_those_of_the_file_and_each_is_explained():
     schema = json_schema()
-    assert {"wave", "session", "snapshots", "preview", "monitor", "responder", "goals", "notify"} == schema["properties"].keys()
+    assert {"wave", "session", "snapshots", "preview", "monitor", "responder", "goals", "notify"} == schema[
+        "properties"
+    ].keys()
     assert "pass" in schema["$defs"]["Environment"]["properties"]
     assert {"agent", "task"} <= schema["$defs"]["Wave"]["properties"].keys()
     for name, table in schema["$defs"].items():
