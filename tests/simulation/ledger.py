@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from guard_ledger import GuardLedger
+
 from waved.domain import events as ev
 from waved.plan import graph
 from waved.plan.models import Agent, Plan
 
+BACKGROUND = ("preview", "monitor")
 GOOD = ("passed", "unverified")
 
 
@@ -44,6 +47,8 @@ class Ledger:
         self.session_deadline: float | None = None
         self.wave_deadline: float | None = None
         self.stopped_by = ""
+        self.held_at = 0.0
+        self.guards = GuardLedger(self)
         self.looked_at: dict[str, int] = {}
         """By agent: how many runs there were when its `produces` were last found right."""
 
@@ -55,6 +60,7 @@ class Ledger:
     def see(self, event: ev.Event) -> None:
         """Judge and remember one event."""
         assert self.state != "ended" or isinstance(event, ev.SessionRetried), f"{event.kind} after the end"
+        self.guards.see(event)
         handler = getattr(self, "_" + event.kind.replace(".", "_").replace("-", "_"), None)
         if handler is not None:
             handler(event)
@@ -83,10 +89,20 @@ class Ledger:
             assert event.time >= self.session_deadline
         self.state, self.held, self.stopped_by = "stopping", False, event.by
 
-    def _session_held(self, _event: ev.SessionHeld) -> None:
+    def _session_held(self, event: ev.SessionHeld) -> None:
+        if not self.held:
+            self.held_at = event.time
         self.held = True
 
-    def _session_resumed(self, _event: ev.SessionResumed) -> None:
+    def _session_resumed(self, event: ev.SessionResumed) -> None:
+        self._go_on(event.time)
+
+    def _go_on(self, time: float) -> None:
+        """Deadlines stood still while it was held."""
+        if self.held and self.session_deadline is not None:
+            self.session_deadline += time - self.held_at
+        if self.held and self.wave_deadline is not None:
+            self.wave_deadline += time - self.held_at
         self.held = False
 
     def _session_retried(self, event: ev.SessionRetried) -> None:
@@ -102,6 +118,7 @@ class Ledger:
                 self._again(key)
         for wave in range(index, len(self.waves)):
             self.wave_outcomes.pop(wave, None)
+        self._go_on(event.time)
         if self.state == "ended":
             self._set_session_deadline(event.time)
         self.state, self.held, self.wave, self.wave_open, self.stopped_by = "running", False, index, True, ""
@@ -112,6 +129,7 @@ class Ledger:
         self.gate_of.pop(key, None)
         self.tries.pop(key, None)
         self.withdrawn.pop(key, None)
+        self.guards.reset(key)
 
     def _wave_started(self, event: ev.WaveStarted) -> None:
         assert self.state == "running"
@@ -127,17 +145,21 @@ class Ledger:
 
     def _wave_retried(self, event: ev.WaveRetried) -> None:
         gate = self.plan.waves[self.wave].gate
-        assert gate.on_failure == "retry"
-        assert not self.held
         assert event.assignments
         for key in event.assignments:
-            assert self.outcomes[key] not in ("lost", "stopped"), f"{key} was {self.outcomes[key]}"
+            cut = self.outcomes[key] in ("lost", "stopped") and not event.reaction
+            assert not cut, f"{key} was {self.outcomes[key]}"
             self._again(key)
+        if event.reaction:
+            assert self.guards.reactions[event.reaction].scope in ("wave", "session")
+            return
+        assert gate.on_failure == "retry"
+        assert not self.held
 
     def _wave_ended(self, event: ev.WaveEnded) -> None:
         keys = self.waves[self.wave]
         assert set(keys) <= set(self.outcomes), "a wave ends when all its assignments have ended"
-        assert not self.active
+        assert not [run for run in self.active if run.purpose not in BACKGROUND]
         if event.outcome in GOOD:
             assert all(self.outcomes[key] == "succeeded" for key in keys), "failure counted as success"
             for agent in self.plan.waves[self.wave].agents:
@@ -195,6 +217,10 @@ class Ledger:
             if all(run.run in self.ended for run in own):  # else one was repeated meanwhile: it is looked at again
                 self.looked_at[agent] = len(own)
 
+    def assignment_of(self, run: str) -> str:
+        """The assignment of a run; "" when it is another's."""
+        return self.runs[run].assignment if run in self.runs else ""
+
     def assignments_agent(self, run: ev.RunStarting) -> str:
         """The agent a run is of; "" for a check's."""
         return self.assignments[run.assignment].agent if run.assignment else ""
@@ -202,7 +228,12 @@ class Ledger:
     def _gate_ended(self, event: ev.GateEnded) -> None:
         assert event.gate not in self.verdicts, "a gate speaks once"
         assert not any(run.gate == event.gate for run in self.active), "a gate speaks when its checks have ended"
+        if event.verdict != "failed":
+            self.guards.passes(event)
         self.verdicts[event.gate] = event.verdict
+        if event.reaction:
+            assert event.reaction in self.guards.reactions
+            return
         if event.gate not in self.gates:
             assert not event.assignment
             failed = any(self.outcomes[key] != "succeeded" for key in self.waves[self.wave])
@@ -212,16 +243,19 @@ class Ledger:
 
     def _run_starting(self, event: ev.RunStarting) -> None:
         assert event.run not in self.runs, f"{event.run} is started twice"
-        assert self.state == "running"
-        assert not self.held, "a held session starts nothing"
+        if event.purpose != "preview":  # it is kept up in any case
+            assert self.state == "running"
+            assert not self.held, "a held session starts nothing"
         assert event.timeout is None or event.timeout > 0
         for deadline in (self.wave_deadline, self.session_deadline):
-            if deadline is not None:
+            if deadline is not None and event.purpose != "preview":
                 assert event.timeout is not None
                 assert event.time + event.timeout <= max(deadline, event.time) + 0.002, "a limit beyond the deadline"
         if self.withdrawn.get(_what(event), 0) > 1:
             assert event.time >= self.withdrawn_at[_what(event)] + 0.99, "tried again and again without a pause"
         self.runs[event.run] = event
+        if event.purpose in (*BACKGROUND, "responder"):
+            return
         if event.purpose == "check":
             gate = self.gates[event.gate]
             assert event.gate not in self.verdicts
@@ -280,7 +314,7 @@ class Ledger:
             assert (last.outcome, last.exit_code) == ("exited", 0), f"{key} succeeded, but {last}"
             own = self.agents[event.agent].gate
             forgiven = own is not None and own.on_failure == "continue"
-            assert gate is None or self.verdicts[gate] == "passed" or forgiven
+            assert gate is None or self.verdicts[gate] in GOOD or forgiven
             assert event.verified == (gate is not None and self.verdicts[gate] == "passed")
         else:
             assert not event.verified
@@ -292,17 +326,28 @@ class Ledger:
         if event.outcome == "failed":
             assert last is not None
             by_itself = (last.outcome, last.exit_code) != ("exited", 0)
-            assert by_itself or gate in self.failing, f"{key} was cut short, it did not fail"
-            if self.state == "running" and not self._late(event.time):
+            given_up = key in self.guards.given_up
+            assert by_itself or gate in self.failing or given_up, f"{key} was cut short, it did not fail"
+            if not given_up and self.state == "running" and not self._late(event.time):
                 assert self.tries[key] > self.agents[event.agent].retries, f"{key} had attempts left"
         if event.outcome == "skipped":
             outcomes = [self.outcomes.get(name) for name in self.assignments[key].requires]
             assert any(outcome not in (None, "succeeded") for outcome in outcomes)
         self.outcomes[key] = event.outcome
 
+    def uncounted(self, key: str) -> bool:
+        """Whether the last run of an assignment never began: it counts for nothing anyway."""
+        last = self.last_run[key]
+        return self.ended[last].outcome == "withdrawn" and last not in self.cut
+
     def _retry_scheduled(self, event: ev.RetryScheduled) -> None:
         assert event.assignment not in self.outcomes
         assert event.at >= event.time
+        if event.reaction:
+            assert event.assignment in self.guards.again, "it starts again for nothing"
+            self.guards.again.discard(event.assignment)
+            if not self.uncounted(event.assignment):
+                self.tries[event.assignment] -= 1
         agent = self.agents[event.agent]
         own = agent.gate.retries if agent.gate is not None and agent.gate.on_failure == "retry" else 0
         at_least = 1 if self.plan.session.on_lost == "retry" else 0
@@ -312,4 +357,4 @@ class Ledger:
 
 
 def _what(run: ev.RunStarting) -> str:
-    return run.assignment or f"{run.gate}.{run.index}"
+    return run.assignment or f"{run.purpose} {run.agent} {run.gate}.{run.index} {run.reaction}"

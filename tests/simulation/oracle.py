@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from waved.domain.guarding import keeps_back
 from waved.domain.state import Node, Session
+from waved.domain.state_guards import key_of
 
 
 def check(session: Session) -> None:
@@ -11,7 +13,9 @@ def check(session: Session) -> None:
     active = {run.id: run for run in session.runs.values() if run.state != "ended"}
     assert session.active == active
     assert session.active_agents == sum(1 for run in active.values() if run.purpose == "agent")
-    assert set(session.unstopped) == {run.id for run in active.values() if not run.stop_reason}
+    background = {run.id for run in active.values() if run.purpose in ("preview", "monitor")}
+    assert set(session.unstopped) == {run.id for run in active.values() if not run.stop_reason} - background
+    concerned = set(session.guards.concerned) if session.guards is not None else set()
     assert not session.judged
     assert session.ready.keys() == {node.key for node in nodes.values() if node.state == "ready"}
     for agent, count in session.unchecked_of_agent.items():
@@ -26,6 +30,7 @@ def check(session: Session) -> None:
         assert wave.unended == sum(1 for node in own if node.state != "ended")
         assert set(wave.failed) == {node.key for node in own if node.outcome not in ("", "succeeded")}
         assert set(wave.idle) == {node.key for node in own if node.state in ("waiting", "ready", "backing-off")}
+    check_guards(session)
     _check_waiting(session)
     _check_heaps(session)
     wave_open = session.wave >= 0 and session.waves[session.wave].phase != "ended"
@@ -34,7 +39,34 @@ def check(session: Session) -> None:
         gate = session.gates[gate_id]
         assert gate.checks[gate.next].state == "waiting", "due, yet nothing follows from it"
     in_gates = {gate.assignment for gate in session.gates.values() if gate.assignment}
-    assert in_gates == {node.key for node in nodes.values() if node.state == "checking"}
+    checking = {node.key for node in nodes.values() if node.state == "checking"}
+    assert in_gates <= checking
+    assert checking - in_gates <= concerned, "neither at its gate, nor waiting for a reaction"
+
+
+def check_guards(session: Session) -> None:
+    """The same of its guards."""
+    guards = session.guards
+    if guards is None or session.phase != "running":
+        return
+    due = (guards.findings[name] for name in guards.due)
+    assert all(key_of(found.monitor, found.subject) in guards.reacting for found in due)
+    assert not guards.stale
+    assert guards.background.keys() == {
+        run.id for run in session.active.values() if run.purpose in ("preview", "monitor")
+    }
+    concerned: dict[str, set[str]] = {}
+    for reaction in guards.reactions.values():
+        for key in reaction.concerns:
+            concerned.setdefault(key, set()).add(reaction.id)
+    assert {key: set(holders) for key, holders in guards.concerned.items()} == concerned
+    for entry in guards.frozen.values():
+        assert entry.run in session.active
+        assert entry.holders.keys() <= guards.reactions.keys()
+    assert set(guards.open_by_subject.values()) == set(guards.findings)
+    assert not guards.lock or guards.lock in guards.reactions
+    assert set(guards.holds) <= set(guards.reactions)
+    assert bool(session.held) == bool(guards.holds or guards.held_otherwise)
 
 
 def _check_waiting(session: Session) -> None:
@@ -71,6 +103,8 @@ def assert_at_rest(session: Session) -> None:
     """Every assignment that may start has been started: nothing is ready where there is room (O3)."""
     wave = session.current
     if session.phase != "running" or session.held or wave is None or wave.phase != "running":
+        return
+    if session.guards is not None and keeps_back(session.guards):
         return
     running = sum(1 for key in wave.keys if session.nodes[key].state in ("starting", "running"))
     settings = session.plan.session

@@ -5,16 +5,21 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from random_guards import add_guards
+
 from waved.plan import graph
 from waved.plan.models import Plan
 
 ON_FAILURE = ("retry", "continue", "stop")
 
 
-def random_plan(rng: Random) -> Plan:
-    """A plan of one to three waves with one to five agents each."""
+def random_plan(rng: Random, *, guarded: bool = False) -> Plan:
+    """A plan of one to three waves with one to five agents each; with monitors, ladders and a preview if guarded."""
     while True:
-        plan = Plan.model_validate(_plan(rng))
+        written = _plan(rng)
+        if guarded:
+            add_guards(rng, written)
+        plan = Plan.model_validate(written)
         if not graph.problems(plan):
             return plan
 

@@ -23,11 +23,12 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import oracle
+from guard_world import FOREVER, GuardFaults, GuardWorld
 from ledger import Ledger
 from random_plans import random_plan
 
 from waved.domain import events as ev
-from waved.domain import requests
+from waved.domain import requests, requests_guards
 from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, begin, fold
 from waved.domain.gate import awaits_reports
@@ -37,6 +38,8 @@ from waved.errors import ConflictError
 
 MAX_TURNS = 4000
 """No session of these plans needs as many: more means that it does not end."""
+_REQUESTS = ("stop", "stop agent", "retry", "retry", "retry agent", "resume", "resume")
+_GUARD_REQUESTS = ("approve", "approve", "snapshot", "rollback", "rollback", "resume")
 MAX_REQUESTS = 6
 """What persons ask for in one session; without a bound a session could be retried for ever."""
 
@@ -55,6 +58,8 @@ class Worker:
     end: ev.RunEnded
     silent: bool
     """Its `started` message gets lost."""
+    left: float = 0.0
+    """While it stands still: how long it would go on."""
     dead: bool = False
     """It died and left no exit record."""
 
@@ -126,6 +131,8 @@ class World:
     def _fate(self, intent: ev.RunStarting, started: float) -> tuple[float, ev.RunEnded]:
         rng = self.rng
         duration = rng.choice((0.0, rng.uniform(0, 1), rng.uniform(0, 30), 400.0 if rng.random() < 0.1 else 2.0))
+        if intent.purpose == "preview" and (intent.attempt > 8 or rng.random() < 0.7):
+            duration = FOREVER
         code = int(rng.random() < (self.faults.fail if intent.purpose == "agent" else self.faults.check_fails))
         end = ev.RunEnded(
             intent.session, intent.run, "exited", code, reason=f"exited with status {code}" if code else ""
@@ -146,7 +153,8 @@ class World:
         if worker.end.outcome != "not-started" and not worker.silent:
             late = self.rng.choice((0.0, 0.0, 40.0)) * self.faults.repeat
             self.post(worker.started + late, self.started(worker))
-        self.post(worker.ends, worker.end)
+        if worker.ends < FOREVER:
+            self.post(worker.ends, worker.end)
 
     def started(self, worker: Worker) -> ev.RunStarted:
         """What a worker says once its program was exec'ed."""
@@ -163,10 +171,37 @@ class World:
             worker.end = ev.RunEnded(
                 intent.session, intent.run, "stopped", signal=15, reason=intent.reason, end_time=ends
             )
-            worker.dead = False
-            self.mail = [item for item in self.mail if not (_is_end(item[2]) and item[2].run == intent.run)]
-            heapq.heapify(self.mail)
+            worker.dead, worker.left = False, 0.0
+            self._forget_end(intent.run)
             self.post(ends, worker.end)
+
+    def freeze(self, intent: ev.RunFreezing, now: float, faults: GuardFaults) -> None:
+        """Have all processes of a run stand still; it may end in the same moment, or its worker never answers."""
+        worker = self.workers.get(intent.run)
+        if worker is None or worker.ends <= now or self.rng.random() < faults.silent:
+            return
+        if worker.end.outcome == "stopped":
+            return  # it is being killed
+        ok = self.rng.random() >= faults.no_freeze
+        if ok and not worker.left:
+            worker.left = worker.ends - now
+            worker.ends = FOREVER
+            self._forget_end(intent.run)
+        self.post(now + self.rng.choice((0.001, 0.5, 7.0)), ev.RunFrozen(intent.session, intent.run, ok))
+
+    def thaw(self, run: str, now: float) -> None:
+        """It goes on where it stood."""
+        worker = self.workers.get(run)
+        if worker is not None and worker.left:
+            worker.ends = now + worker.left
+            worker.end.end_time = worker.ends if worker.left < FOREVER else 0.0
+            worker.left = 0.0
+            if worker.ends < FOREVER:
+                self.post(worker.ends, worker.end)
+
+    def _forget_end(self, run: str) -> None:
+        self.mail = [item for item in self.mail if not (_is_end(item[2]) and item[2].run == run)]
+        heapq.heapify(self.mail)
 
     def look(self, session: str, gate: str, index: int, name: str, now: float) -> None:
         """A helper thread looks at outputs, or reads reports."""
@@ -207,22 +242,30 @@ class Simulation:
     def __init__(self, seed: int, *, show: bool = False) -> None:
         self.rng = Random(seed)
         self.show = show
-        self.plan = random_plan(self.rng)
+        self.guarded = self.rng.random() < 0.75
+        self.plan = random_plan(self.rng, guarded=self.guarded)
         self.faults = Faults.random(self.rng)
         self.world = World(self.rng, self.faults)
+        self.guards = GuardWorld(self.rng, GuardFaults.random(self.rng), self.world.post)
         self.now = 1000.0
         self.journal: list[tuple[int, float, str, bytes]] = []
         self.batch: list[ev.Event] = []
         self.requests = 0
         self.events = 0
         self.crashes = 0
-        submitted = ev.SessionSubmitted(
-            "s", self.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True), "/w", seq=1, time=self.now
-        )
+        written = self.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        submitted = ev.SessionSubmitted("s", written, "/w", guarded=self.guarded, seq=1, time=self.now)
         self.session = begin(submitted)
         self.ledger = Ledger(self.plan)
+        self.ledger.see(submitted)
         self._write([submitted])
         self.world.checklist("s", self.now)
+        self.guards.probe(self.session, self.now)
+        self._follow()
+        self._write(self.batch)
+        for event in self.batch:
+            self._perform(event)
+        self.batch = []
 
     # --- the reactor in small -----------------------------------------------------------------------------------
 
@@ -270,11 +313,26 @@ class Simulation:
         match event:
             case ev.RunStarting() if event.run in session.active:
                 world.release(event, self.now)
+                if event.purpose == "preview":
+                    self.guards.probe(session, self.now)
             case ev.RunStopping():
                 world.stop(event, self.now)
-            case ev.CheckStarted():
+            case ev.SnapshotTaking():
+                self.guards.take(session.id, event.snapshot, self.now)
+            case ev.RestoreStarting():
+                self.guards.restore(event, self.now)
+            case ev.RunFreezing():
+                world.freeze(event, self.now, self.guards.faults)
+            case ev.RunThawing():
+                world.thaw(event.run, self.now)
+            case ev.PortLeasing():
+                self.guards.lease(session.id, self.now)
+            case ev.CheckStarted() if event.gate in session.gates:
                 check = session.gates[event.gate].checks[event.index]
-                world.look(session.id, event.gate, event.index, check.name, self.now)
+                if check.guards:
+                    self.guards.catch_up(event, self.now)
+                else:
+                    world.look(session.id, event.gate, event.index, check.name, self.now)
             case ev.RunEnded():
                 run = session.runs[event.run]
                 gate = session.gates.get(run.gate)
@@ -315,13 +373,42 @@ class Simulation:
         session = self.session
         if session.phase == "checking" and session.checklist_ok is None:
             self.world.checklist(session.id, self.now)
+        self._redo_guards()
         for gate in session.gates.values():
             if gate.next >= len(gate.checks) or gate.checks[gate.next].state != "running":
                 continue
             check = gate.checks[gate.next]
             run = session.runs.get(check.run)
-            if check.command is None or (run is not None and run.state == "ended" and awaits_reports(check, run)):
+            if check.guards:
+                if not check.caught_up:
+                    self.guards.catch_up(ev.CheckStarted(session.id, gate.id, gate.next), self.now)
+            elif check.command is None or (run is not None and run.state == "ended" and awaits_reports(check, run)):
                 self.world.look(session.id, gate.id, gate.next, check.name, self.now)
+
+    def _redo_guards(self) -> None:
+        session, guards = self.session, self.session.guards
+        if guards is None:
+            return
+        for name in guards.taking:
+            self.guards.take(session.id, name, self.now)
+        for reaction in guards.reactions.values():
+            if reaction.restore == "running":
+                starting = next(
+                    event for event in self.history()
+                    if isinstance(event, ev.RestoreStarting) and event.reaction == reaction.id
+                )  # fmt: skip
+                self.guards.restore(starting, self.now)
+        for run in session.active:
+            entry = guards.frozen.get(run)
+            if entry is None:
+                self.world.thaw(run, self.now)
+            elif entry.state == "freezing" and not session.runs[run].stop_reason:
+                self.world.freeze(ev.RunFreezing(session.id, run, ""), self.now, self.guards.faults)
+        if guards.preview is not None:
+            if guards.preview.port_asked and not guards.preview.port and not guards.preview.problem:
+                self.guards.lease(session.id, self.now)
+            if not guards.preview.up:
+                self.guards.probe(session, self.now)
 
     def replay(self) -> tuple[Session, Ledger]:
         """The state and the ledger that the journal adds up to."""
@@ -368,6 +455,8 @@ class Simulation:
 
     def _step(self) -> bool:
         session, rng = self.session, self.rng
+        if session.guards is not None and session.phase == "running" and rng.random() < self.guards.faults.find:
+            self.guards.something(session, self.now)
         wanted = rng.random() < self.faults.request
         due = next_deadline(session)
         if self.batch:
@@ -395,7 +484,15 @@ class Simulation:
         session, rng = self.session, self.rng
         agent = rng.choice([node.agent.name for node in session.nodes.values()])
         try:
-            match rng.choice(("stop", "stop agent", "retry", "retry", "retry agent", "resume", "resume")):
+            match rng.choice((*_REQUESTS, *(_GUARD_REQUESTS if session.guards is not None else ()))):
+                case "approve":
+                    events = requests_guards.approve(session, by="a person")
+                case "snapshot" if session.phase == "running":
+                    events = requests_guards.snapshot(session, by="a person")
+                case "rollback":
+                    scope = rng.choice(requests_guards.SCOPES)
+                    targets = {"file": ["src/a.ts"], "agent": [agent]}.get(scope, [])
+                    events = requests_guards.rollback(session, scope, targets, by="a person")
                 case "stop":
                     events = requests.stop(session, by="a person")
                 case "stop agent":
@@ -417,13 +514,18 @@ class Simulation:
             assert decide(session, self.now) == []
         oracle.check(session)
         oracle.assert_at_rest(session)
+        if session.phase != "ended":
+            self.ledger.guards.at_rest()
         due = next_deadline(session)
         if due is not None:
             assert due > self.now, f"due {self.now - due} s ago, yet there is nothing to decide: a busy loop"
             assert decide(session, math.nextafter(due, 0)) == [], "something follows before the deadline"
             assert decide(session, due), "nothing follows at the deadline"
         elif session.phase != "ended":
-            assert decide(session, self.now + 1e9) == [], "something follows in time, but no deadline says so"
+            following = decide(session, self.now + 1e9)
+            assert following == [], (
+                f"{[event.kind for event in following]}: something follows in time, but no deadline says so"
+            )
         if self.rng.random() < 0.1:
             msgpack.packb(view(session, self.now))
             assert self.batch or self.replay()[0] == session, "the journal folds to another state"

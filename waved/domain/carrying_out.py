@@ -42,31 +42,17 @@ def go_on(session: Session, guards: Guards, reaction: Reaction, now: float) -> l
 
 def deadline(session: Session, guards: Guards, reaction: Reaction) -> float | None:
     """When `go_on` has something to say without any further event."""
-    if reaction.restore == "running" and not reaction.problem:
-        return reaction.since + RESTORE_TIME
-    if session.phase != "running":
-        return reaction.since + RESTORE_TIME if reaction.restore == "running" else None
-    if reaction.problem or (reaction.held and not reaction.resumed):
-        return None
-    if reaction.responses and reaction.response not in session.active and not session.held:
-        return reaction.respond_at
-    if reaction.present or not _freezes(reaction):
-        return None
-    limits = []
+    limits: list[float] = []
+    if reaction.restore == "running":
+        limits.append(reaction.since + RESTORE_TIME)
+    if reaction.responses and reaction.response not in session.active:
+        limits.append(reaction.respond_at)
     for name in reaction.runs:
-        run = session.active.get(name)
         entry = guards.frozen.get(name)
-        if run is None or entry is None:
-            continue
-        if run.stop_reason:
-            limits.append(reaction.since + _longest_end(session))
-        elif entry.state == "freezing":
-            limits.append(entry.since + FREEZE_TIME)
-    return min(limits, default=None)
-
-
-def _freezes(reaction: Reaction) -> bool:
-    return bool(reaction.runs)
+        if name in session.active and entry is not None:
+            limits += [entry.since + FREEZE_TIME, reaction.since + _longest_end(session)]
+    # It may wait for more than the time: for another reaction, a person, the end of a run.
+    return next((limit for limit in sorted(limits) if go_on(session, guards, reaction, limit)), None)
 
 
 def _longest_end(session: Session) -> float:
@@ -80,6 +66,8 @@ def _longest_end(session: Session) -> float:
 def _cancel(session: Session, reaction: Reaction, now: float) -> list[ev.Event]:
     """The session is being stopped: nothing more is done, but a restore that has begun is waited for."""
     if reaction.restore == "running" and now < reaction.since + RESTORE_TIME:
+        return []
+    if reaction.response in session.active:
         return []
     return [ev.ReactionEnded(session.id, reaction.id, ok=False, detail="the session is being stopped")]
 
@@ -107,7 +95,7 @@ _Phase = tuple[list[ev.Event], bool]
 
 def _freeze(session: Session, guards: Guards, reaction: Reaction, now: float) -> _Phase:
     """All its runs stand still, or have ended. One that cannot be made to is ended."""
-    if reaction.present or reaction.ending or not _freezes(reaction):
+    if reaction.present or reaction.ending:
         return [], True
     found: list[ev.Event] = []
     waiting = False

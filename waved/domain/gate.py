@@ -84,7 +84,7 @@ def next_steps(session: Session, gate: Gate, now: float) -> list[ev.Event]:
         return [_guards_verdict(session, gate, check)] if check.guards else _command_verdict(session, gate, check)
     if session.phase == "stopping":
         return [_gate_ended(session, gate, "failed", f"not checked: {session.reason}")]
-    if wave.deadline is not None and now >= wave.deadline:
+    if wave.deadline is not None and now >= wave.deadline and not session.held:
         return [_gate_ended(session, gate, "failed", "not checked: the wave's time limit")]
     if session.held or now < check.retry_at:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from waved.domain import backups, carrying_out, preview, reactions, silence
 from waved.domain import events as ev
 from waved.domain.state import Session
-from waved.domain.state_guards import Guards
+from waved.domain.state_guards import Finding, Guards, key_of
 
 
 def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
@@ -15,8 +15,8 @@ def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
     if guards.frozen and (found := _thaw(session, guards)):
         return found
     running = session.phase == "running"
-    if running and guards.due:
-        return reactions.climb(session, guards, guards.findings[next(iter(guards.due))], now)
+    if running and guards.due and (due := _next_due(guards)) is not None:
+        return reactions.climb(session, guards, due, now)
     for reaction in guards.reactions.values():
         if found := carrying_out.go_on(session, guards, reaction, now):
             return found
@@ -49,6 +49,15 @@ def _thaw(session: Session, guards: Guards) -> list[ev.Event]:
         for entry in guards.frozen.values()
         if not entry.holders and not session.active[entry.run].stop_reason
     ]
+
+
+def _next_due(guards: Guards) -> Finding | None:
+    """The next finding a step is due for: none while something is still done about the same subject."""
+    for name in guards.due:
+        found = guards.findings[name]
+        if key_of(found.monitor, found.subject) not in guards.reacting:
+            return found
+    return None
 
 
 def keeps_back(guards: Guards) -> bool:

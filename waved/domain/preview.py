@@ -39,7 +39,7 @@ def deadlines(session: Session, guards: Guards) -> list[float | None]:
     if session.phase == "checking" and not _is_awaited(session):
         return []
     times: list[float | None] = [preview.answer_due]
-    if settings.command is not None and not preview.run and not preview.problem:
+    if _can_start(settings, preview) and not guards.closing and not preview.run:
         times.append(preview.next_start)
     return times
 
@@ -78,10 +78,15 @@ def _unanswered(settings: Preview, preview: PreviewState) -> str:
     return f"{preview.url or settings.url} did not answer within {format_duration(settings.start_timeout)}{why}"
 
 
+def _can_start(settings: Preview, preview: PreviewState) -> bool:
+    """Whether it is waved that starts it, and it has all it needs."""
+    return settings.command is not None and not preview.problem and ("{port}" not in settings.url or preview.port > 0)
+
+
 def _keep_up(session: Session, settings: Preview, preview: PreviewState, now: float) -> list[ev.Event]:
     if "{port}" in settings.url and not preview.port_asked:
         return [ev.PortLeasing(session.id)]
-    if settings.command is None or preview.problem or ("{port}" in settings.url and not preview.port):
+    if not _can_start(settings, preview) or session.guards is None or session.guards.closing:
         return []
     if preview.run:
         if preview.renew and session.runs[preview.run].state != "stopping":

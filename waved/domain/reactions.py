@@ -96,8 +96,10 @@ def _all_live(session: Session) -> list[str]:
 
 
 def _concerned(session: Session, found: Finding, scope: str) -> list[str]:
-    """The runs that stand still meanwhile: the writer's, else all that may write the path."""
-    writers = [run for run in session.active.values() if run.purpose in ("agent", "responder") and not run.stop_reason]
+    """The runs that stand still meanwhile: the writer's, else all that may write the path. (Those that are being ended
+    need not be made to, but are waited for.)
+    """
+    writers = [run for run in session.active.values() if run.purpose in ("agent", "responder")]
     if scope != "wave":
         if found.run in session.active:
             return [run.id for run in writers if run.id == found.run]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 
 from waved.domain.state import Node, OrderedSet, Session
+from waved.domain.state_guards import Guards
 
 
 def make_ready(session: Session, node: Node) -> None:
@@ -45,6 +46,17 @@ def await_verdict(session: Session, key: str) -> None:
         session.judged[key] = None
 
 
+def _forget_reactions(guards: Guards, key: str) -> None:
+    """It begins anew: what a reaction was to do with its last attempt no longer matters."""
+    for marks in (guards.again, guards.given_up, guards.blamed):
+        marks.pop(key, None)
+    for name in guards.concerned.pop(key, ()):
+        reaction = guards.reactions[name]
+        reaction.concerns.remove(key)
+        if key in reaction.assignments:
+            reaction.assignments.remove(key)
+
+
 def reset(session: Session, keys: list[str]) -> None:
     """Make ended assignments wait again, and let those of the present wave look at their requirements."""
     looking: OrderedSet = {}
@@ -63,8 +75,7 @@ def reset(session: Session, keys: list[str]) -> None:
         node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
         node.base, node.withdrawn = node.attempt, 0
         if session.guards is not None:
-            for marks in (session.guards.again, session.guards.given_up, session.guards.blamed):
-                marks.pop(key, None)
+            _forget_reactions(session.guards, key)
     for key in looking:
         node = session.nodes[key]
         if node.wave == session.wave and node.state == "waiting":

@@ -296,6 +296,8 @@ class Guards:
     preview: PreviewState | None = None
     patrols: dict[str, Patrol] = field(default_factory=dict)
     """By monitor: the commands of `kind = "command"`."""
+    closing: bool = False
+    """The session is about to end: what runs in the background is not started again."""
     background: dict[str, None] = field(default_factory=dict)
     """Runs under way of the preview and of commands: nobody waits for them."""
     warnings: list[tuple[float, str]] = field(default_factory=list)

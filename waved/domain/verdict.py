@@ -25,8 +25,9 @@ def judge(session: Session, now: float) -> list[ev.Event]:
 
 
 def out_of_time(session: Session, wave: WaveState, now: float) -> bool:
-    """Whether the wave's or the session's time limit has passed."""
-    return session.stop_outcome == "timed-out" or (wave.deadline is not None and now >= wave.deadline)
+    """Whether the wave's or the session's time limit has passed. While the session is held, it stands still."""
+    late = wave.deadline is not None and now >= wave.deadline and not session.held
+    return session.stop_outcome == "timed-out" or late
 
 
 def _may_go_on(session: Session, wave: WaveState, now: float) -> bool:

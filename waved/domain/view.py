@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from waved.domain import metrics
+from waved.domain import metrics, view_guards
 from waved.domain.gate import build_checks
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 
@@ -38,6 +38,7 @@ def summary(session: Session) -> dict[str, Any]:
         "wave": wave.plan.name if wave is not None else "",
         "waves": {"done": sum(1 for other in session.waves if other.phase == "ended"), "total": len(session.waves)},
         "agents": counts,
+        **view_guards.summary(session),
     }
 
 
@@ -60,6 +61,7 @@ def view(session: Session, now: float) -> dict[str, Any]:
             {"provider": limit.provider, "until": limit.until, "room": limit.room, "reason": limit.reason}
             for limit in session.providers.values()
         ],
+        **view_guards.view(session, now),
         "metrics": metrics.measure(session, now).as_dict(),
     }
 
@@ -86,7 +88,7 @@ def _wave(session: Session, wave: WaveState) -> dict[str, Any]:
         "attempt": wave.gate_attempt,
         "skew": metrics.skew(metrics.runs_of(session, wave)),
         "gate": _gate(wave.gate) if wave.gate is not None else _gate_ahead(session, wave),
-        "assignments": [_assignment(session.nodes[key], kept) for key in wave.keys],
+        "assignments": [_assignment(session, session.nodes[key], kept) for key in wave.keys],
     }
 
 
@@ -119,7 +121,7 @@ def _check(check: CheckState) -> dict[str, Any]:
     }
 
 
-def _assignment(node: Node, kept: int) -> dict[str, Any]:
+def _assignment(session: Session, node: Node, kept: int) -> dict[str, Any]:
     return {
         "key": node.key,
         "agent": node.agent.name,
@@ -136,7 +138,8 @@ def _assignment(node: Node, kept: int) -> dict[str, Any]:
         "retry_at": node.retry_at,
         "timeout": node.agent.timeout,
         "gate": _gate(node.gate) if node.gate is not None else None,
-        "runs": [_run(run) for run in node.runs[-kept:]],
+        **view_guards.writing(session, node),
+        "runs": [{**_run(run), "frozen": view_guards.is_frozen(session, run.id)} for run in node.runs[-kept:]],
     }
 
 

@@ -19,6 +19,9 @@ PER = 60.0
 LONGEST_PAUSE = 8.0
 """Seconds between two starts of a preview that ends at once."""
 
+KEPT_RUNS = 50
+"""So many runs of the preview, and of each command, are remembered."""
+
 
 def preview_labels(session: Session) -> list[str]:
     """The monitors that speak of the preview; what happens to it is told also where the plan has none."""
@@ -31,11 +34,11 @@ def starting(session: Session, run: Run) -> None:
     guards.background[run.id] = None
     if run.purpose == "monitor":
         patrol = guards.patrols[run.agent]
-        session.runs.pop(f"{session.id}/monitor@{run.agent}#{patrol.runs}", None)  # only the last is remembered
+        session.runs.pop(f"{session.id}/monitor@{run.agent}#{patrol.runs - KEPT_RUNS}", None)
         patrol.run, patrol.runs, patrol.failed = run.id, patrol.runs + 1, ""
         return
     preview = _preview(session)
-    session.runs.pop(f"{session.id}/preview@#{preview.starts}", None)
+    session.runs.pop(f"{session.id}/preview@#{preview.starts - KEPT_RUNS}", None)
     preview.run, preview.starts, preview.renew = run.id, preview.starts + 1, False
     if preview.answer_due is None or session.phase != "checking":
         await_answer(session, run.decided)
@@ -57,6 +60,13 @@ def checklist_ended(session: Session, time: float) -> None:
 def looked_at(session: Session) -> None:
     """The checklist's item of the preview is there: it is waited for no longer."""
     _preview(session).answer_due = None
+
+
+def stopping(session: Session, run: Run) -> None:
+    """It is to end: with its session, unless the preview is only started again."""
+    guards = guards_of(session)
+    if run.purpose == "monitor" or guards.preview is None or not guards.preview.renew:
+        guards.closing = True
 
 
 def ended(session: Session, run: Run, time: float) -> None:

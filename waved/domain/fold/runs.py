@@ -122,6 +122,8 @@ def _run_stopping(session: Session, event: ev.RunStopping) -> None:
     run.state = "stopping"
     run.stop_reason, run.stopped_for = event.reason, event.reaction
     session.unstopped.pop(run.id, None)
+    if run.purpose in ("preview", "monitor"):
+        background.stopping(session, run)
     if event.reaction:
         reactions.begins_to_end(session, event.reaction)
 

@@ -76,6 +76,8 @@ def _retried(session: Session, event: ev.SessionRetried) -> None:
     _go_on(session, event.time)
     if session.guards is not None and session.phase == "ended":
         snapshots.reopened(session, event.time)
+    if session.guards is not None:
+        session.guards.closing = False
     session.phase = "running"
     session.spent.clear()  # whoever asks for it again lets it use as much again
     session.overspent.clear()
