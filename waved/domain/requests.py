@@ -29,6 +29,11 @@ def stop(session: Session, agent: str = "", reason: str = "", by: str = "") -> l
         for key, node in here.items()
         if node.state in ("waiting", "ready", "backing-off")
     ]
+    found += [
+        ev.AssignmentEnded(session.id, key, node.agent.name, "stopped", why)
+        for key, node in here.items()
+        if session.guards is not None and key in session.guards.concerned and _has_ended(session, node)
+    ]
     if not found and not runs:
         hint = "its files are being looked at" if here else ""
         raise ConflictError(f"nothing of agent {agent} is running in session {session.id}", hint)
@@ -67,6 +72,11 @@ def resume(session: Session, by: str = "") -> list[ev.Event]:
     if not session.held:
         raise ConflictError(f"session {session.id} is not held")
     return [ev.SessionResumed(session.id, by)]
+
+
+def _has_ended(session: Session, node: Node) -> bool:
+    """Whether nothing of it runs any more, and only its verdict waits for what is done about a finding."""
+    return node.state == "checking" and node.gate is None and node.runs[-1].id not in session.active
 
 
 def _nodes_of(session: Session, names: Sequence[str]) -> list[Node]:

@@ -77,7 +77,10 @@ def _after_reaction(session: Session, guards: Guards, node: Node, run: Run, now:
     if session.phase != "running" or out_of_time(session, session.waves[node.wave], now):
         return _cut_short(session, node, session.reason or "the wave's time limit", now)
     again = guards.again[key]
-    return ev.RetryScheduled(session.id, key, node.agent.name, node.attempt + 1, now, again.why, again.reaction)
+    at = refusal_wait(node, run, now) if was_refused(run) else now
+    if run.outcome == "withdrawn" and not run.stop_reason:
+        at += start_wait(node.withdrawn)
+    return ev.RetryScheduled(session.id, key, node.agent.name, node.attempt + 1, at, again.why, again.reaction)
 
 
 def _undo(session: Session, node: Node, outcome: str, reason: str) -> ev.Event | None:
