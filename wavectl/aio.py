@@ -26,6 +26,7 @@ from wavectl import submission, transport
 from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
 from wavectl.outcomes import WaitTimeoutError, is_settled
 from wavectl.submission import Submission
+from wavectl.transport import GIT_WAIT
 from waved.errors import NoDaemonError, ProtocolError
 from waved.ipc.wire import decode
 
@@ -227,6 +228,53 @@ class AsyncClient:
     async def resume(self, session: str = "") -> None:
         """Let a held session go on."""
         await self.request("session.resume", {"session": session})
+
+    async def snapshots(self, session: str = "", *, everything: bool = False) -> Summaries:
+        """The session's snapshots, oldest first; `everything`: those of all sessions on its workspace."""
+        params = {"session": session, "all": everything}
+        found: Summaries = (await self.request("snapshots.list", params, wait=GIT_WAIT))["snapshots"]
+        return found
+
+    async def snapshot_show(self, snapshot: str, session: str = "") -> dict[str, Any]:
+        """One snapshot: what it left out (`skipped`), and what differs from the one before it (`changes`)."""
+        params = {"session": session, "snapshot": snapshot}
+        return await self.request("snapshots.show", params, wait=GIT_WAIT)
+
+    async def snapshot_diff(
+        self, since: str, until: str = "", session: str = "", paths: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What differs between two snapshots, or one and now: {diff, truncated}, the diff as git writes it."""
+        params = {"session": session, "since": since, "until": until, "paths": [*paths]}
+        return await self.request("snapshots.diff", params, wait=GIT_WAIT)
+
+    async def snapshot_take(self, session: str = "") -> dict[str, Any]:
+        """Keep the workspace as it is now: {snapshot}, its name."""
+        return await self.request("session.snapshot", {"session": session}, wait=GIT_WAIT)
+
+    async def snapshot_restore(
+        self, snapshot: str, session: str = "", paths: Sequence[str] = (), *, dry: bool = False
+    ) -> dict[str, Any]:
+        """Bring the workspace, or some paths, back to a snapshot; answers as `rollback`."""
+        params = {"session": session, "snapshot": snapshot, "paths": [*paths], "dry": dry}
+        return await self.request("snapshots.restore", params, wait=GIT_WAIT)
+
+    async def rollback(
+        self, scope: str, targets: Sequence[str] = (), session: str = "", snapshot: str = "", *, dry: bool = False
+    ) -> dict[str, Any]:
+        """Bring files back. `scope`: "file" (`targets`: paths), "agent" (names), "wave", "session".
+
+        Of a session that goes on: {live: true, reactions}, and it is done with the agents concerned frozen. Of one that
+        has ended: {live: false, to, restored, removed, failed, present} when it is done; `present` is the snapshot of
+        what was there. `dry` only says what would change: {live, to, files, total}.
+        """
+        params = {"session": session, "scope": scope, "targets": [*targets], "snapshot": snapshot, "dry": dry}
+        return await self.request("session.rollback", params, wait=GIT_WAIT)
+
+    async def approve(self, session: str = "", finding: str = "") -> Names:
+        """Say that what was found is as it should be ("" for all that is open); the findings that are cleared."""
+        params = {"session": session, "finding": finding}
+        found: Names = (await self.request("session.approve", params))["approved"]
+        return found
 
     async def logs(
         self,

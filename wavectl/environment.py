@@ -8,6 +8,7 @@ it: the plan is journalled, so what is written in it of values is taken out here
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,6 +26,9 @@ BASE = (
 )  # fmt: skip
 """Names (globs) every agent gets: what programs need to find tools, user, language and network."""
 
+PREVIEW, NOTIFY = "@preview", "@notify"
+"""Where their values stand beside those of agents."""
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 Values = dict[str, str]
 
 
@@ -43,6 +47,7 @@ def collect(
     agents: dict[str, Values] = {}
     if isinstance(plan.get("wave"), list):
         stripped["wave"] = [_take_wave(wave, folder, env, agents, problems) for wave in plan["wave"]]
+    _take_guards(stripped, folder, env, agents, problems)
     if problems:
         raise PlanError("the environment the plan asks for cannot be collected", "", tuple(problems))
     environment = {"base": _matching(BASE, env), "session": session, "agents": agents}
@@ -50,8 +55,12 @@ def collect(
 
 
 def _take_wave(
-    wave: object, folder: Path, env: Mapping[str, str], agents: dict[str, Values], problems: list[str]
-) -> object:
+    wave: Any,  # noqa: ANN401 — JSON of any shape
+    folder: Path,
+    env: Mapping[str, str],
+    agents: dict[str, Values],
+    problems: list[str],
+) -> Any:  # noqa: ANN401 — JSON of any shape
     if not isinstance(wave, dict) or not isinstance(wave.get("agent"), list):
         return wave  # of the wrong shape: the daemon says so, with the key
     kept = []
@@ -65,6 +74,23 @@ def _take_wave(
             agents[name] = values
         kept.append(bare)
     return {**wave, "agent": kept}
+
+
+def _take_guards(
+    plan: dict[str, Any], folder: Path, env: Mapping[str, str], agents: dict[str, Values], problems: list[str]
+) -> None:
+    """What the preview's server, responders and notifications see, each for itself; `plan` loses the values."""
+    if isinstance(plan.get("preview"), dict):
+        agents[PREVIEW], plan["preview"] = _take_env(plan["preview"], "preview", folder, env, problems)
+    if isinstance(plan.get("responder"), list):
+        plan["responder"] = _take_wave({"agent": plan["responder"]}, folder, env, agents, problems)["agent"]
+    if isinstance(plan.get("notify"), list):
+        urls = [str(one.get("url") or "") for one in plan["notify"] if isinstance(one, dict)]
+        names = [first or second for url in urls for first, second in _VARIABLE.findall(url)]
+        agents[NOTIFY] = {name: env[name] for name in names if name in env and _is_text(env[name])}
+    for name in (PREVIEW, NOTIFY):
+        if not agents.get(name, True):
+            del agents[name]
 
 
 def _program_values(agent: Mapping[str, Any], env: Mapping[str, str], problems: list[str]) -> Values:

@@ -20,13 +20,26 @@ from waved.config import locate
 from waved.errors import BadRequestError, NoDaemonError, NotAllowedError, ProtocolError, WavedError, from_wire
 from waved.ipc.wire import MAX_FRAME, Request, encode_request
 
-READ_ONLY = frozenset({"daemon.status", "session.list", "session.status", "events.read", "logs.read"})
+READ_ONLY = frozenset(
+    {
+        "daemon.status",
+        "session.list",
+        "session.status",
+        "events.read",
+        "logs.read",
+        "snapshots.list",
+        "snapshots.show",
+        "snapshots.diff",
+    }
+)
 """Methods that may be asked twice without harm."""
 LOST_EVENTS = zmq.Event.DISCONNECTED | zmq.Event.CONNECT_RETRIED
 """What a socket monitor says when nobody is on the other end (any more)."""
 START_HINT = "start one with `wavectl daemon start`"
 UPGRADE_CHECK = 60.0
 """Seconds that a newly installed version has to show that it can run."""
+GIT_WAIT = 120.0
+"""Seconds that what reads or writes snapshots may take beyond the time of any request."""
 _PROBE_SECONDS = 2.0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from wavectl.cursor import Event
 from wavectl.views.checklist import item_line
+from wavectl.views.guards import finding_text, frozen_text, reaction_text, restored_text
 from wavectl.views.text import Paint, first_line, lasting, one_line, pad
 from wavectl.views.words import coloured, glyph
 
@@ -40,6 +41,25 @@ class Narrator:
             "run.ended": self._run_ended,
             "retry.scheduled": self._retry,
             "assignment.ended": self._assignment_ended,
+            "finding.made": self._finding,
+            "finding.cleared": self._cleared,
+            "reaction.started": lambda event: self._guard("backing-off", "reaction", reaction_text(event["data"])),
+            "reaction.ended": self._reaction_ended,
+            "run.frozen": lambda event: self._of_run(event, frozen_text(event["data"])),
+            "run.thawing": lambda event: self._of_run(event, "goes on"),
+            "run.stalled": lambda event: self._of_run(event, "shows no sign of progress"),
+            "restore.ended": lambda event: self._guard(
+                "passed" if event["data"]["ok"] else "failed", "rollback", restored_text(event["data"])
+            ),
+            "snapshot.taken": self._snapshot,
+            "alert.raised": lambda event: self._guard("held", "alert", one_line(event["data"]["text"])),
+            "alert.sent": self._alert_sent,
+            "preview.up": lambda event: self._guard(
+                "passed", "preview", f"answers at {one_line(event['data']['url'])}"
+            ),
+            "preview.down": lambda event: self._guard(
+                "failed", "preview", f"is down: {first_line(event['data']['reason'])}"
+            ),
         }
 
     def tell(self, event: Event) -> str | None:
@@ -67,6 +87,39 @@ class Narrator:
 
     def _session(self, word: str, event: Event) -> str:
         return self._line(word, "session", coloured(word, self._paint), event["data"].get("reason", ""))
+
+    def _guard(self, word: str, name: str, text: str) -> str:
+        return self._line(word, name, text)
+
+    def _of_run(self, event: Event, text: str) -> str:
+        run = self._runs.get(event["data"]["run"], {})
+        return self._line("held", run.get("assignment") or run.get("agent") or event["data"]["run"], text)
+
+    def _finding(self, event: Event) -> str:
+        data = event["data"]
+        word = "failed" if data["severity"] == "critical" else "held"
+        return self._line(word, f"finding {data['finding']}", finding_text(data))
+
+    def _cleared(self, event: Event) -> str:
+        data = event["data"]
+        return self._line("passed", f"finding {data['finding']}", "cleared", data["reason"])
+
+    def _reaction_ended(self, event: Event) -> str | None:
+        data = event["data"]
+        return None if data["ok"] else self._line("failed", f"reaction {data['reaction']}", "failed", data["detail"])
+
+    def _snapshot(self, event: Event) -> str | None:
+        data = event["data"]
+        if data["error"]:
+            return self._line("failed", f"snapshot {data['snapshot']}", "not taken", data["error"])
+        if data["skipped_total"]:
+            text = f"{_count(data['skipped_total'], 'file')} not kept"
+            return self._line("held", f"snapshot {data['snapshot']}", text, data["skipped"][0])
+        return None
+
+    def _alert_sent(self, event: Event) -> str | None:
+        data = event["data"]
+        return None if data["ok"] else self._line("failed", f"alert by {data['target']}", "not sent", data["detail"])
 
     def _session_retried(self, event: Event) -> str:
         data = event["data"]

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from wavectl.views.checklist import checklist_lines
+from wavectl.views.guards import guard_lines
 from wavectl.views.status import assignment_row, gate_lines, header, wave_title, with_counts
 from wavectl.views.text import Paint, columns, cut, first_line
 from wavectl.views.words import word_of
@@ -94,6 +95,7 @@ def live_lines(view: dict[str, Any], paint: Paint, now: float, width: int, heigh
         lines += ["  " + line for line in checklist_lines(view["checklist"], paint)]
     if view["reason"]:
         lines.append(f"  {first_line(view['reason'])}")
+    lines += [f"  {line}" for line in guard_lines(view, paint)[: max(1, height // 4)]]
     footer = paint("  Ctrl-C: detach or stop", "dim")
     for wave in view["waves"]:
         if wave["state"] in ("running", "gate"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from wavectl.views.acting import acting_note
 from wavectl.views.checklist import checklist_lines
+from wavectl.views.guards import guard_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line
 from wavectl.views.words import coloured, glyph, word_of
 
@@ -90,6 +91,9 @@ def status(view: dict[str, Any], paint: Paint) -> list[str]:
         lines.append(f"  {first_line(view['reason'])}")
     if any(not item["ok"] for item in view["checklist"]) or view["state"] == "checking":
         lines += ["", *("  " + line for line in checklist_lines(view["checklist"], paint))]
+    guards = guard_lines(view, paint)
+    if guards:
+        lines += ["", *("  " + line for line in guards)]
     for wave in view["waves"]:
         lines += ["", "  " + wave_title(wave, paint, now)]
         rows = [assignment_row(assignment, paint, now) for assignment in wave["assignments"]]

@@ -67,13 +67,13 @@ class Effects:
                 if isinstance(event, ev.RunStarting):
                     why = f"waved could not prepare it: {type(error).__name__}: {error}"
                     self._helpers.inbox.put(ev.RunEnded(event.session, event.run, "not-started", reason=why))
+        self._guarding.done()  # first: what an agent writes at once is known to be its doing
         if starts:
             self._pool.release(starts)
         # Last: a run may have been decided and be stopped in one turn, and a stop before its start would be lost.
         for event in events:
             if isinstance(event, ev.RunStopping) and (session := self._sessions.live.get(event.session)) is not None:
                 self._stop(session, event)
-        self._guarding.done()
 
     def _act(self, event: ev.Event, starts: list[Start]) -> None:
         session = self._sessions.live.get(event.session)

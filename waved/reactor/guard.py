@@ -16,6 +16,7 @@ from waved.domain.state_guards import key_of
 from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
 from waved.monitors.base import Running as AtWork
 from waved.plan.models import Plan
+from waved.workspace.attribution import attribute
 
 LABEL = "guard"
 """The monitor of what hinders the guard itself: told, never reacted to."""
@@ -51,9 +52,12 @@ class Guard:
         """What has changed since the last snapshot; None: nobody knows."""
         self._writers: dict[str, str] = {}
         """By path: the assignment that wrote it last."""
+        self._at_work: tuple[AtWork, ...] = ()
         self._asked: dict[str, tuple[str, int]] = {}
         """Checks `guards` under way, by token."""
         self._seen = 0
+        self._unseen: set[str] = set()
+        """Paths that changed while no daemon lived."""
         self._unsaid: list[str] = []
         """What hinders the guard, until the session can have findings."""
 
@@ -82,13 +86,14 @@ class Guard:
         session, here = self._session, time.monotonic()
         running = []
         for run in session.active.values():
-            if run.purpose not in ("agent", "responder") or run.state == "starting":
+            if run.purpose not in ("agent", "responder"):
                 continue
             node = session.nodes.get(run.assignment)
             owned = tuple(node.agent.owns) if node is not None else ()
             since = here - max(0.0, now - (run.started or now))
             wave = session.waves[run.wave].plan.name if run.wave >= 0 else ""
             running.append(AtWork(run.assignment or run.agent, run.id, owned, wave, since))
+        self._at_work = tuple(running)
         self._engine.set_running(running)
 
     def wrote(self, run: str, paths: Iterable[str]) -> None:
@@ -112,6 +117,22 @@ class Guard:
         """A person says that the file is right."""
         if self._engine is not None:
             self._engine.approve(monitor, path)
+
+    def catch_up(self, paths: Iterable[str]) -> None:
+        """These changed while no daemon lived: judge them as they are. Their writer is worked out like any other's."""
+        found = set(paths)
+        if self._engine is not None and found:
+            self._unseen |= found
+            self._dirty = None
+            self._engine.resume(found)
+
+    def _writer(self, seen: Sighting) -> tuple[str, str]:
+        """Whose doing it is, and in which run."""
+        if seen.assignment or seen.path not in self._unseen:
+            return seen.assignment, seen.run
+        self._unseen.discard(seen.path)
+        writer = attribute(seen.path, time.monotonic(), {}, self._at_work)
+        return writer.assignment, writer.run
 
     # --- what snapshots and restores ask of it; from any thread -------------------------------------------------
 
@@ -190,6 +211,7 @@ class Guard:
             if known is not None:
                 self._tell(ev.FindingCleared(self._session.id, known, seen.summary))
             return
+        assignment, run = self._writer(seen)
         self._tell(
             ev.FindingMade(
                 self._session.id,
@@ -200,8 +222,8 @@ class Guard:
                 subject=seen.subject,
                 path=seen.path,
                 line=seen.line,
-                assignment=seen.assignment,
-                run=seen.run,
+                assignment=assignment,
+                run=run,
                 evidence=seen.evidence,
             )
         )
@@ -228,7 +250,7 @@ class Guard:
 
     def _lost(self, why: str) -> None:
         session = self._session
-        self._problem = f"the workspace can be watched no longer: it {why}"
+        self._problem = why if "workspace" in why else f"the workspace {why}"
         self._found(Sighting(LABEL, self._problem, "critical"))
         if not session.held and session.phase == "running":
             self._tell(ev.SessionHeld(session.id, self._problem))

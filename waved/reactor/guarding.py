@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from waved import failpoints
 from waved.config import Locations
 from waved.domain import events as ev
@@ -35,6 +37,8 @@ from waved.reactor.restoring import Restoring
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import NOTIFY
 from waved.workspace.records import Label, Snapshot
+
+log = structlog.get_logger("waved")
 
 MOST_SKIPPED = 20
 """Files that could not be kept, as far as an event names them."""
@@ -84,10 +88,10 @@ class Guarding:
         match event:
             case ev.SessionSubmitted():
                 self.begin(session)
-            case ev.RunStarted() | ev.RunEnded():
-                self._moved.add(session.id)
             case ev.RunStarting(purpose="preview"):
                 self._probe(session)
+            case ev.RunStarting() | ev.RunEnded():
+                self._moved.add(session.id)
             case ev.RunActed() if event.wrote and session.id in self._guards:
                 self._guards[session.id].wrote(event.run, event.wrote)
             case ev.RunFreezing():
@@ -153,6 +157,10 @@ class Guarding:
         self._probers.clear()
         self._notifier.close()
         self.keeper.close()
+
+    def report(self, where: str, error: BaseException) -> None:
+        """A defect met on another thread."""
+        self._defect(where, error)
 
     def _defect(self, where: str, error: BaseException) -> None:
         self._inbox.put(lambda: self._on_defect(where, error))
@@ -371,6 +379,7 @@ class Guarding:
         if guards is None:
             return
         self.begin(session)
+        self._catch_up(session, guards)
         for taking in list(guards.taking.values()):
             self._take(session, taking.name, taking.label, taking.wave, taking.reaction)
         if any(reaction.restore == "running" for reaction in guards.reactions.values()):
@@ -383,6 +392,22 @@ class Guarding:
                 check = gate.checks[gate.next]
                 if check.guards and not check.caught_up:
                     self._judge(session, gate.id, gate.next)
+
+    def _catch_up(self, session: Session, guards: Guards) -> None:
+        """Have judged what changed while no daemon lived: what differs from the newest snapshot."""
+        guard, newest = self._guards.get(session.id), guards.snapshots.get(guards.newest)
+        if guard is None or newest is None or not newest.commit:
+            return
+
+        def job() -> None:
+            shadow = self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
+            changed = [change.path for change in shadow.changed(shadow.find(newest.commit))]
+            self._inbox.put(partial(guard.catch_up, changed))
+
+        def failed(error: BaseException) -> None:
+            log.warning("guard", session=session.id, problem=f"no sweep after the restart: {self._why('sweep', error)}")
+
+        self.keeper.run(session.workspace, job, failed)
 
     def _redo_restores(self, session: Session, guards: Guards) -> None:
         begun: dict[str, ev.RestoreStarting] = {}

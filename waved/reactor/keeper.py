@@ -78,6 +78,11 @@ class Keeper:
             found = self._shadows[session] = Shadow.open(self._state, workspace, limits)
         return found
 
+    def adopt(self, workspace: Path, settings: Snapshots) -> Shadow:
+        """The snapshots of a workspace for a person, who means the folder that is there now, old or new. In a job."""
+        limits = SnapshotLimits(max_file=settings.max_file, include=tuple(settings.include))
+        return Shadow.adopt(self._state, workspace, limits)
+
     def forget(self, session: str) -> None:
         """The session is over."""
         self._shadows.pop(session, None)

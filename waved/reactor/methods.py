@@ -21,6 +21,7 @@ from waved.ipc import wire
 from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
+from waved.reactor import snapshot_methods as snapshots
 from waved.reactor.identity import as_ourselves
 from waved.reactor.logs import MAX_READ, read_output
 from waved.reactor.measuring import measured
@@ -144,6 +145,7 @@ def _without_values(plan: Plan) -> dict[str, Any]:
     """The plan for the journal: of `env.set` only the names are kept, whatever the client sent."""
     dumped: dict[str, Any] = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     tables = [dumped["session"], *(agent for wave in dumped["wave"] for agent in wave["agent"])]
+    tables += [*dumped.get("responder", ()), dumped.get("preview", {})]
     for table in tables:
         values = table.get("env", {}).get("set")
         if values:
@@ -261,6 +263,13 @@ METHODS: dict[str, Method] = {
     "session.stop": session_stop,
     "session.retry": session_retry,
     "session.resume": session_resume,
+    "session.rollback": snapshots.session_rollback,
+    "session.approve": snapshots.session_approve,
+    "session.snapshot": snapshots.session_snapshot,
+    "snapshots.list": snapshots.snapshots_list,
+    "snapshots.show": snapshots.snapshots_show,
+    "snapshots.diff": snapshots.snapshots_diff,
+    "snapshots.restore": snapshots.snapshots_restore,
     "events.read": events_read,
     "logs.read": logs_read,
 }

@@ -23,7 +23,8 @@ class RecordingPool:
     def release(self, starts: list[Any]) -> None:
         self.asked += [("release", start.run) for start in starts]
 
-    def stop(self, run: str, _reason: str, _grace: float) -> None:
+    def stop(self, run: str, _reason: str, _grace: float, *, at_once: bool) -> None:
+        assert not at_once
         self.asked.append(("stop", run))
 
     def armed_ahead(self, _prefix: str = "") -> list[str]:
@@ -56,6 +57,7 @@ def test_a_run_decided_and_stopped_in_one_turn_is_released_and_then_stopped(tmp_
         SimpleNamespace(inbox=SimpleNamespace(put=defects.append)),  # type: ignore[arg-type]
         SimpleNamespace(offset=0.0, now=lambda: 1.0),  # type: ignore[arg-type]
         lambda *found: defects.append(found),
+        SimpleNamespace(act=lambda *_: None, done=lambda: None),  # type: ignore[arg-type]
     )
     effects.perform(turn)
     assert pool.asked == [("release", "s/a#1"), ("stop", "s/a#1")]

@@ -1,0 +1,79 @@
+"""What is shown of guards: findings, what is done about them, snapshots, the preview. One plain line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavectl.views.text import Paint, cut, first_line, lasting, one_line
+
+MOST_OPEN = 12
+_COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}
+_DONE = {
+    "alert": "alert", "restart-agent": "restart", "rollback-file": "roll back the file",
+    "rollback-agent": "roll back the agent", "rollback-wave": "roll back the wave", "stop-all": "stop all agents",
+    "start-agent": "start", "hold": "hold", "give-up": "give up",
+}  # fmt: skip
+
+
+def finding_text(data: dict[str, Any]) -> str:
+    """ "corruption in src/cart.ts:12 by frontend: const const"."""
+    path = one_line(data.get("path", ""))
+    line = data.get("line")
+    place = f" in {path}" + (f":{line}" if line else "") if path else ""
+    who = f" by {one_line(data['assignment'])}" if data.get("assignment") else ""
+    summary = one_line(data["summary"])
+    for prefix in (f"{path}:{line}: ", f"{path}: "):
+        if path:
+            summary = summary.removeprefix(prefix)
+    evidence = first_line(data.get("evidence", "")).strip()
+    said = f"{summary} ({cut(evidence, 60)})" if evidence and evidence not in summary else summary
+    return f"{one_line(data['monitor'])}{place}{who}: {said}"
+
+
+def reaction_text(data: dict[str, Any]) -> str:
+    """What a reaction sets out to do."""
+    named = ", ".join(_DONE.get(action, action) for action in data["actions"])
+    whom = f" {one_line(data['responder'])}" if data.get("responder") else ""
+    agents = f" ({', '.join(map(one_line, data['assignments']))})" if data.get("assignments") else ""
+    return f"{data['reaction']}: {named}{whom}{agents}"
+
+
+def restored_text(data: dict[str, Any]) -> str:
+    """ "restored src/cart.ts from s3"."""
+    if not data["ok"]:
+        return f"not restored: {first_line(data['detail'])}"
+    total = data["total"]
+    names = [*data["restored"], *(f"-{path}" for path in data["removed"])]
+    what = ", ".join(map(one_line, names[:3])) + (f" and {total - 3} more" if total > 3 else "")
+    took = f" in {lasting(data['seconds'])}"
+    return f"restored {what or 'nothing: no file differed'}" + (f" from {data['to']}" if data["to"] else "") + took
+
+
+def frozen_text(data: dict[str, Any]) -> str:
+    """ "frozen 3 processes in 4 ms"."""
+    if not data["ok"]:
+        return f"could not be frozen: {first_line(data['detail'])}"
+    count = data["processes"]
+    return f"frozen {count} process{'' if count == 1 else 'es'} in {lasting(data['seconds'])}"
+
+
+def guard_lines(view: dict[str, Any], paint: Paint) -> list[str]:
+    """The guards of a session view: open findings, reactions under way, the preview. Nothing for a quiet session."""
+    lines = []
+    preview = view.get("preview")
+    if preview:
+        state = preview["state"]
+        why = f": {first_line(preview['reason'])}" if preview["reason"] and state != "up" else ""
+        uptime = f", up {preview['uptime']:.0%}" if preview.get("uptime") is not None else ""
+        sign = paint("✓", "green") if state == "up" else paint("!", "yellow")
+        lines.append(f"{sign} preview {state} {one_line(preview['url'])}{uptime}{why}")
+    still = [found for found in view.get("findings", ()) if found["cleared"] is None]
+    for found in still[:MOST_OPEN]:
+        sign = paint("!", _COLOURS.get(found["severity"], "yellow"))
+        lines.append(f"{sign} {found['finding']} {finding_text(found)}")
+    if len(still) > MOST_OPEN:
+        lines.append(f"  … and {len(still) - MOST_OPEN} more findings")
+    for reaction in view.get("reactions", ()):
+        if reaction["ended"] is None:
+            lines.append(f"{paint('◆', 'cyan')} {reaction_text(reaction)}: {reaction['state']}")
+    return lines
