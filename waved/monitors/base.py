@@ -14,24 +14,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
+from waved.monitors.content import Answer, Checks
 from waved.plan.guards import MonitorBase
 from waved.workspace.attribution import Running
 
 __all__ = [
+    "ASK_PAST",
+    "GUARD",
+    "RESTORED",
     "Baseline",
     "Batch",
     "Change",
+    "ContentMonitor",
     "Factory",
     "Judged",
     "Kind",
     "Monitor",
+    "Past",
     "Report",
+    "Ruling",
     "Running",
     "Severity",
     "Sighting",
     "Site",
+    "Verdict",
     "Watching",
 ]
 
@@ -39,6 +47,11 @@ Kind = Literal["added", "modified", "removed"]
 Severity = Literal["info", "warning", "critical"]
 MOST_EVIDENCE = 4096
 """Bytes of evidence a sighting carries (`finding.made`)."""
+GUARD = "monitors"
+"""The monitor of sightings about monitors themselves (a pattern without end, a plug-in that fails): they are told, and
+nothing is done about them."""
+RESTORED = "restored by waved"
+"""`Change.how` of what waved itself brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,63 @@ class Monitor(Protocol):
 
     def sweep(self) -> Iterable[Sighting]:
         """What there is to say about all of the workspace."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a file before the change that is judged."""
+
+    sound: bool = False
+    """It has been found good in this session."""
+    content: bool = False
+    """There was something in it then."""
+    loaded: bool = False
+    """The session's first snapshot has been asked; `known` and `first` say what it knows."""
+    known: bool = False
+    """The snapshots tell; else neither whether the file existed nor what stood in it can be said."""
+    first: Answer | None = None
+    """The file as the session found it; None: it was not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a file."""
+
+    summary: str
+    severity: Severity
+    line: int
+    evidence: str
+    key: str
+    """The same for the same fault, wherever in the file it has moved."""
+    at_once: bool
+    """It is no less a fault while the file is still being written; otherwise the file has to settle first."""
+
+
+ASK_PAST: Final = "past"
+"""A ruling: what the file was before has to be known first."""
+Ruling = Verdict | Literal["past"] | None
+"""None: nothing is wrong."""
+
+
+class ContentMonitor(Protocol):
+    """A monitor of what stands in files. Pure: it is given what the inspector has read."""
+
+    label: str
+    settle: float
+    """Seconds without a write after which a fault that is not `at_once` counts."""
+    waves: tuple[str, ...]
+
+    def wants(self, path: str) -> bool:
+        """Whether the file is looked at."""
+        ...
+
+    def checks(self) -> Checks:
+        """What the inspector looks for."""
+        ...
+
+    def judge(self, path: str, answer: Answer, past: Past) -> Ruling:
+        """What is wrong with the file, or `ASK_PAST` when `past` has to be loaded before that can be said."""
         ...
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from waved.workspace import inotify
 from waved.workspace.ignoring import IGNORE_FILE, Ignoring
 from waved.workspace.inside import open_folder, open_root
-from waved.workspace.known import Known, Stamp
 from waved.workspace.known import Change as FileChange
+from waved.workspace.known import Known, Stamp
 
 SLICE = 500
 """Files a sweep looks at before it lets its owner see to other things."""
