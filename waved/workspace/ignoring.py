@@ -7,6 +7,7 @@ asked for that, once, because only its index knows.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -197,7 +198,8 @@ def _read_rules(path: Path, *, follow: bool = False) -> GitIgnoreSpec | None:
         return None
     finally:
         os.close(fd)
-    kept = [line for line in lines if line.strip() and not line.startswith("#")]
+    # "a/**" and "a/*" ignore the same, but only of the second pathspec knows that it does not name "a" itself.
+    kept = [re.sub(r"/\*\*/?\s*$", "/*", line) for line in lines if line.strip() and not line.startswith("#")]
     try:
         return GitIgnoreSpec.from_lines(kept)
     except ValueError:
