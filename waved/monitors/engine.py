@@ -69,7 +69,7 @@ class Engine:
 
     def approve(self, monitor: str, path: str) -> None:
         """Be silent about the file until it changes."""
-        self._call(lambda: self._watch.ledger.approve(monitor, path))
+        self._call(lambda: self._watch.approve(monitor, path))
 
     def pause(self, paths: Iterable[str] | None) -> None:
         """waved itself writes these paths from now on; None: any."""

@@ -75,8 +75,8 @@ def _answer(root: int, largest: int, request: dict[str, Any]) -> dict[str, Any]:
 def _read(root: int, path: str, largest: int) -> bytes | Answer:
     try:
         fd = open_file(root, path)
-    except OSError as error:
-        return Answer(_STATES.get(error.errno or 0, "unreadable"), notes=(error.strerror or str(error),))
+    except (OSError, ValueError) as error:
+        return Answer(_STATES.get(getattr(error, "errno", None) or 0, "unreadable"), notes=(str(error),))
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):

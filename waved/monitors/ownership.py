@@ -20,7 +20,7 @@ class Ownership:
     def __init__(self, settings: OwnershipMonitor) -> None:
         self.label = settings.label
         self._owners: dict[str, Running] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, str] = {}
 
     def running(self, running: Sequence[Running]) -> None:
         """Who is at work now. Who has ended still owns its paths, until another wave begins."""
@@ -28,6 +28,10 @@ class Ownership:
         if waves:
             self._owners = {name: run for name, run in self._owners.items() if run.wave in waves}
         self._owners.update((run.assignment, run) for run in running)
+
+    def approve(self, path: str) -> None:
+        """A person says that it is well as it is: the next write of a stranger is told again."""
+        self._seen.pop(path, None)
 
     def wants(self, path: str) -> bool:
         """Every path that somebody owns."""
@@ -38,11 +42,11 @@ class Ownership:
         for change in changes:
             owners = [name for name, run in self._owners.items() if owns(run.owns, change.path)]
             if change.path in self._seen and (change.writer in owners or change.how == RESTORED):
-                self._seen.discard(change.path)
+                del self._seen[change.path]
                 said = "was restored" if change.how == RESTORED else f"was written by its owner {change.writer}"
                 yield Sighting(self.label, f"{change.path} {said}", subject=change.path, path=change.path, cleared=True)
-            elif change.writer and owners and change.writer not in owners:
-                self._seen.add(change.path)
+            elif change.writer and owners and change.writer not in (*owners, self._seen.get(change.path)):
+                self._seen[change.path] = change.writer
                 yield self._sighting(change, owners)
 
     def sweep(self) -> Iterable[Sighting]:

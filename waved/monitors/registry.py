@@ -43,9 +43,9 @@ def content_monitors(settings: Iterable[MonitorBase]) -> list[ContentMonitor]:
     return found
 
 
-def ownership_monitors(settings: Iterable[MonitorBase]) -> list[tuple[MonitorBase, Ownership]]:
+def ownership_monitors(settings: Iterable[MonitorBase]) -> list[Ownership]:
     """The ownership monitors among `settings`."""
-    return [(table, Ownership(table)) for table in settings if isinstance(table, OwnershipMonitor)]
+    return [Ownership(table) for table in settings if isinstance(table, OwnershipMonitor)]
 
 
 def plug_ins(settings: Iterable[MonitorBase]) -> list[PluginMonitor]:

@@ -117,8 +117,15 @@ class Watch:
         self._running = running
         if running:
             self._waves = frozenset(run.wave for run in running)
-        for _, monitor in self._ownership:
+        for monitor in self._ownership:
             monitor.running(running)
+
+    def approve(self, monitor: str, path: str) -> None:
+        """Be silent about the file until it changes."""
+        self.ledger.approve(monitor, path)
+        for table in self._ownership:
+            if table.label == monitor:
+                table.approve(path)
 
     def judge(self, token: str) -> None:
         """Answer `token` when every change made before now is judged."""
@@ -175,7 +182,7 @@ class Watch:
                 self._to_judge(found.path)
             if self._ownership or self._plug_ins:
                 told.append(self.outgoing.attributed(found.path, found.kind, touch))
-        for _, monitor in self._ownership:
+        for monitor in self._ownership:
             if self._is_active(monitor.label):
                 self._saw(monitor.changed([change for change in told if monitor.wants(change.path)]))
         for plug_in in self._plug_ins:

@@ -451,6 +451,6 @@ def taken_event(session: str, name: str, taken: Snapshot) -> ev.SnapshotTaken:
 
 def _make_engine(monitors: Sequence[Any], site: Site, report: Callable[..., None]) -> Any:  # noqa: ANN401 — imported late
     """The engine and what it needs (parsers) are imported by sessions that are watched, and by no other."""
-    from waved.monitors.engine import Engine  # type: ignore[import-not-found]
+    from waved.monitors.engine import Engine
 
     return Engine(monitors, site, report)

@@ -28,6 +28,7 @@ SLICE = 500
 _STRONG = inotify.CREATE | inotify.MODIFY | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.DELETE
 _WATCHED = _STRONG | inotify.CLOSE_WRITE | inotify.ATTRIB | inotify.ONLYDIR | inotify.EXCL_UNLINK
 _WATCHED_ROOT = _WATCHED | inotify.DELETE_SELF | inotify.MOVE_SELF
+_COMING_AND_GOING = inotify.CREATE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO | inotify.ONLYDIR
 _TICK = "tick"
 
 
@@ -67,6 +68,7 @@ class Feed:
         self._identity = (0, 0)
         self._tick = -1
         self._tick_watch = -1
+        self._parent_watch = -1
         self._ticked = False
         self._complete = True
         self._rules_changed = False
@@ -87,9 +89,11 @@ class Feed:
         self._identity = (status.st_dev, status.st_ino)
         try:
             self._inotify = inotify.Inotify()
-            self._open_tick()
         except OSError as error:
             self._give_up_watching(f"no inotify instance is left ({error.strerror})")
+        else:
+            self._open_tick(self._inotify)
+            self._watch_parent(self._inotify)
         listed = self._ignoring.load()
         self._adopt("", listed, telling=False)
 
@@ -215,6 +219,9 @@ class Feed:
             return
         if watch == self._tick_watch:
             self._ticked = True
+            return
+        if watch == self._parent_watch:
+            self._suspicious |= name == self._path.name
             return
         folder = self._folders.get(watch)
         if folder is None:
@@ -343,11 +350,23 @@ class Feed:
         """What is watched stays so, because the kernel tells sooner; all else is for the sweeps."""
         self.polling = self.polling or reason
 
-    def _open_tick(self) -> None:
-        assert self._inotify is not None  # noqa: S101 — for the type checker
+    def _open_tick(self, watcher: inotify.Inotify) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._tick = os.open(self._private / _TICK, flags, 0o600)
-        self._tick_watch = self._inotify.watch(self._tick, inotify.MODIFY)
+        try:
+            self._tick = os.open(self._private / _TICK, flags, 0o600)
+            self._tick_watch = watcher.watch(self._tick, inotify.MODIFY)
+        except OSError as error:
+            self._give_up_watching(f"inotify cannot be relied on ({error.strerror})")
+
+    def _watch_parent(self, watcher: inotify.Inotify) -> None:
+        """A folder that is held open is not told of its own removal; the one it lies in is."""
+        with suppress(OSError):
+            # It may be closed to us; then the loss of the workspace is found by the next sweep or flush.
+            fd = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._parent_watch = watcher.watch(fd, _COMING_AND_GOING)
+            finally:
+                os.close(fd)
 
     def _open(self, folder: str) -> int:
         try:
