@@ -140,10 +140,12 @@ class GuardLedger:
         assert self.restoring != event.reaction or not event.ok, "it is well before its restore has ended"
         if self.restoring == event.reaction:
             self.restoring = ""
-        if event.ok and started.scope and not event.detail.startswith("what was found"):
+        if event.ok and started.scope and not event.needless:
             assert event.reaction in self.restored, "it is well, but restored nothing"
 
         for key in started.assignments:
+            if event.needless:
+                continue
             if event.ok and "give-up" in started.actions:
                 self.given_up.add(key)
             elif event.ok and {"restart-agent", "stop-all"} & set(started.actions):

@@ -110,7 +110,7 @@ class GuardWorld:
             subject = path or (by if by == node.key and monitor.kind in ("progress", "timeouts") else "")
             found = ev.FindingMade(
                 "s", f"f{self.findings}", monitor.label, "seen", "warning", subject, path, 3,
-                by if not run.startswith("s/") or by == node.key else "", run, "const const",
+                by if run not in responders else "", run, "const const",
             )  # fmt: skip
             self.post(now + rng.uniform(0, 1), found)
         elif what < 0.7 and session.guards.findings:

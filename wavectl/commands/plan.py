@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from wavectl.commands.options import json_option, print_json
 
 if TYPE_CHECKING:
-    from waved.plan.load import Finding, LoadedPlan
+    from waved.plan.load import LoadedPlan, Remark
     from waved.plan.models import Plan
 
 _PLAN_WRONG = 65
@@ -34,7 +34,7 @@ def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> int:
     """
     from waved.plan.load import examine
 
-    results: list[tuple[Path, LoadedPlan | None, list[Finding], list[Finding]]] = []
+    results: list[tuple[Path, LoadedPlan | None, list[Remark], list[Remark]]] = []
     for file in files:
         loaded, problems = examine(file)
         advice = loaded.advice() + _unknown_programs(loaded) if loaded else []
@@ -107,10 +107,10 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-def _unknown_programs(loaded: LoadedPlan) -> list[Finding]:
+def _unknown_programs(loaded: LoadedPlan) -> list[Remark]:
     """Agent programs that are not known here; another machine may have the plug-in, so this is advice."""
     from waved.agents.registry import program_names
-    from waved.plan.load import Finding
+    from waved.plan.load import Remark
     from waved.plan.locate import Locator, show
     from waved.plan.near import near
 
@@ -124,11 +124,11 @@ def _unknown_programs(loaded: LoadedPlan) -> list[Finding]:
                 message = f'no agent program "{agent.program}" is installed here'
                 hint = near(agent.program, known) or f"there are: {', '.join(known)}"
                 line = locator.line(where)
-                found.append(Finding(str(loaded.path), line, 0, show(where), message, hint, "unknown-program"))
+                found.append(Remark(str(loaded.path), line, 0, show(where), message, hint, "unknown-program"))
     return found
 
 
-def _print(file: Path, loaded: LoadedPlan | None, problems: list[Finding], advice: list[Finding]) -> None:
+def _print(file: Path, loaded: LoadedPlan | None, problems: list[Remark], advice: list[Remark]) -> None:
     from wavectl.views.text import Paint, printable
 
     paint = Paint.on()
@@ -146,7 +146,7 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
 
-def _as_json(file: Path, loaded: LoadedPlan | None, problems: list[Finding], advice: list[Finding]) -> dict[str, Any]:
+def _as_json(file: Path, loaded: LoadedPlan | None, problems: list[Remark], advice: list[Remark]) -> dict[str, Any]:
     return {
         "file": str(file),
         "ok": loaded is not None,

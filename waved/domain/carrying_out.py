@@ -32,7 +32,8 @@ def go_on(session: Session, guards: Guards, reaction: Reaction, now: float) -> l
     if reaction.problem or (reaction.held and not reaction.resumed):
         return _in_trouble(session, guards, reaction)
     if _needless(guards, reaction):
-        return [ev.ReactionEnded(session.id, reaction.id, ok=True, detail="what was found is no longer so")]
+        why = "what was found is no longer so"
+        return [ev.ReactionEnded(session.id, reaction.id, ok=True, detail=why, needless=True)]
     for phase in (_freeze, _restore, _end_runs, _respond, _hold):
         found, done = phase(session, guards, reaction, now)
         if found or not done:

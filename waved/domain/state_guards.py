@@ -121,7 +121,7 @@ class Reaction:
     @property
     def restoring(self) -> bool:
         """Whether it is yet to bring files back: until then, nothing is started in the session."""
-        return bool(self.scope) and self.restore not in ("done", "failed")
+        return bool(self.scope) and self.restore != "done"
 
     @property
     def whole_wave(self) -> bool:

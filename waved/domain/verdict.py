@@ -18,7 +18,9 @@ def judge(session: Session, now: float) -> list[ev.Event]:
         node = session.nodes[key]
         agent = node.agent.name
         events = _verdict(session, node, now, ahead.get(agent, 0))
-        if node.gate is None and not isinstance(events[0], (ev.RetryScheduled, ev.ReactionStarted)):
+        if isinstance(events[0], ev.ReactionStarted):
+            return [*found, *events]  # one at a time: the next is named after it
+        if node.gate is None and not isinstance(events[0], ev.RetryScheduled):
             ahead[agent] = ahead.get(agent, 0) + 1
         found += events
     return found
@@ -87,7 +89,9 @@ def _undo(session: Session, node: Node, outcome: str, reason: str) -> ev.Event |
     """An agent with `rollback = "on-failure"` has failed: what it changed is put away first (requirement G4)."""
     guards = session.guards
     run = node.runs[-1]
-    if guards is None or node.agent.rollback == "never" or session.phase != "running":
+    own = node.agent.gate
+    by_gate = node.gate is not None and own is not None and own.on_failure == "rollback"
+    if guards is None or session.phase != "running" or (node.agent.rollback == "never" and not by_gate):
         return None
     if not can_restore(session) or guards.undone.get(node.key) == run.id or run.outcome in ("not-started", "lost"):
         return None

@@ -40,7 +40,8 @@ def prompt_files(plan: Plan, folder: Path) -> tuple[Plan, list[Problem]]:
 
     session = _session(plan.session, read)
     waves = [_wave(wave, ("wave", index), read) for index, wave in enumerate(plan.waves)]
-    inlined = plan.model_copy(update={"session": session, "waves": waves})
+    responders = [_with_prompt(each, ("responder", number), read) for number, each in enumerate(plan.responders)]
+    inlined = plan.model_copy(update={"session": session, "waves": waves, "responders": responders})
     # A file that could not be read leaves its key standing, so that "has no prompt" is not said as well.
     return inlined, problems
 
@@ -71,6 +72,8 @@ def _files(plan: Plan) -> dict[KeyPath, str]:
             found["wave", index, "agent", number, "prompt"] = agent.prompt_file
         for number, task in enumerate(wave.tasks):
             found["wave", index, "task", number, "prompt"] = task.prompt_file
+    for number, responder in enumerate(plan.responders):
+        found["responder", number, "prompt"] = responder.prompt_file
     return {where: name for where, name in found.items() if name is not None}
 
 

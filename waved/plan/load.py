@@ -39,18 +39,18 @@ class LoadedPlan:
     path: Path
     source: str
 
-    def advice(self) -> list[Finding]:
+    def advice(self) -> list[Remark]:
         """All advice on the plan (requirements P1, P2), each with its place in the file, in the order of the file."""
         locator = Locator(self.source)
         found = [
-            Finding(str(self.path), locator.line(each.where), 0, show(each.where), each.message, each.hint, each.kind)
+            Remark(str(self.path), locator.line(each.where), 0, show(each.where), each.message, each.hint, each.kind)
             for each in lint(self.plan)
         ]
-        return sorted(found, key=lambda finding: finding.line)
+        return sorted(found, key=lambda remark: remark.line)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One problem of a plan file, or one piece of advice (which has a `kind`), with its place.
 
     `line` and `column` count from 1; 0 where there is none.
@@ -75,29 +75,29 @@ def load_plan(path: Path, variables: Mapping[str, str] | None = None) -> LoadedP
 
     Raises PlanError whose `problems` lists all that is wrong, one line each.
     """
-    loaded, findings = examine(path, variables)
+    loaded, remarks = examine(path, variables)
     if loaded is None:
-        count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
-        raise PlanError(f"{path}: {count}", problems=tuple(str(finding) for finding in findings))
+        count = "1 problem" if len(remarks) == 1 else f"{len(remarks)} problems"
+        raise PlanError(f"{path}: {count}", problems=tuple(str(remark) for remark in remarks))
     return loaded
 
 
-def examine(path: Path, variables: Mapping[str, str] | None = None) -> tuple[LoadedPlan | None, list[Finding]]:
+def examine(path: Path, variables: Mapping[str, str] | None = None) -> tuple[LoadedPlan | None, list[Remark]]:
     """As `load_plan`, for those who want the problems with their places: (plan, []) or (None, problems)."""
     file = str(path)
     try:
         source = read_text(path, LONGEST, what="plan")
     except PlanError as error:
-        return None, [Finding(file, 0, 0, "", error.message, error.hint)]
+        return None, [Remark(file, 0, 0, "", error.message, error.hint)]
     if not source.strip():
-        return None, [Finding(file, 0, 0, "", "the plan is empty", "`wavectl plan new` writes one to begin with")]
+        return None, [Remark(file, 0, 0, "", "the plan is empty", "`wavectl plan new` writes one to begin with")]
     try:
         data = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         return None, [_syntax_error(file, source, str(error))]
     except (RecursionError, ValueError) as error:
         # Not TOMLDecodeError: arrays nested by the thousand, integers of thousands of digits.
-        return None, [Finding(file, 0, 0, "", f"cannot be read: {error}", "simplify the plan")]
+        return None, [Remark(file, 0, 0, "", f"cannot be read: {error}", "simplify the plan")]
     _add_variables(data, variables or {})
     plan, problems = _judge(data, path.parent)
     if plan is not None and not problems:
@@ -150,29 +150,29 @@ def _add_variables(data: dict[str, Any], variables: Mapping[str, str]) -> None:
         session["vars"].update(variables)
 
 
-def _located(file: str, source: str, problems: Iterable[Problem]) -> list[Finding]:
+def _located(file: str, source: str, problems: Iterable[Problem]) -> list[Remark]:
     locator = Locator(source)
-    findings = [
-        Finding(file, locator.line(each.where), 0, show(each.where), each.message, each.hint) for each in problems
+    remarks = [
+        Remark(file, locator.line(each.where), 0, show(each.where), each.message, each.hint) for each in problems
     ]
-    findings.sort(key=lambda finding: finding.line)
-    if len(findings) > MOST_PROBLEMS:
-        more = f"and {len(findings) - MOST_PROBLEMS} more problems"
-        findings[MOST_PROBLEMS:] = [Finding(file, 0, 0, "", more, "mend these first")]
-    return findings
+    remarks.sort(key=lambda remark: remark.line)
+    if len(remarks) > MOST_PROBLEMS:
+        more = f"and {len(remarks) - MOST_PROBLEMS} more problems"
+        remarks[MOST_PROBLEMS:] = [Remark(file, 0, 0, "", more, "mend these first")]
+    return remarks
 
 
-def _syntax_error(file: str, source: str, text: str) -> Finding:
+def _syntax_error(file: str, source: str, text: str) -> Remark:
     found = _POSITION.search(text)
     message = _POSITION.sub("", text)
     if found is None:
-        return Finding(file, 0, 0, "", message)
+        return Remark(file, 0, 0, "", message)
     lines = source.splitlines() or [""]
     line, column = (int(found[1]), int(found[2])) if found[1] else (len(lines), len(lines[-1]) + 1)
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     if shown:
         message += f" in: {json.dumps(shown[:80], ensure_ascii=False)[1:-1]}"
-    return Finding(file, line, column, "", f"not TOML: {message}", _syntax_hint(text))
+    return Remark(file, line, column, "", f"not TOML: {message}", _syntax_hint(text))
 
 
 def _syntax_hint(text: str) -> str:

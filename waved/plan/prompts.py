@@ -64,11 +64,13 @@ class _Environment(SandboxedEnvironment):
 _environment = _Environment(undefined=_Undefined, autoescape=False, keep_trailing_newline=True)
 
 
-def check(template: str, variables: Collection[str] | None = None, *, word: bool = False) -> str | None:
+def check(
+    template: str, variables: Collection[str] | None = None, *, word: bool = False, responder: bool = False
+) -> str | None:
     """What is wrong with a template, for a person (None: nothing): its syntax, unknown names, unknown fields.
 
     `variables` are the names of the plan's own `vars`, where they are known. `word`: it is a word of a command line,
-    which may name the whole `prompt` as well.
+    which may name the whole `prompt` as well. `responder`: it is of a `[[responder]]`, which is told of a `finding`.
     """
     if len(template) > LONGEST:
         return f"the template is longer than {LONGEST} characters"
@@ -76,7 +78,8 @@ def check(template: str, variables: Collection[str] | None = None, *, word: bool
         return None
     try:
         tree = _environment.parse(template)
-        known = {*VARIABLES, *_environment.globals, *(["prompt"] if word else [])}
+        named = [name for name in VARIABLES if responder or name != "finding"]
+        known = {*named, *_environment.globals, *(["prompt"] if word else [])}
         unknown = sorted(meta.find_undeclared_variables(tree) - known)
     except TemplateSyntaxError as error:
         return f"line {error.lineno} of the template: {error.message}"
@@ -89,7 +92,9 @@ def check(template: str, variables: Collection[str] | None = None, *, word: bool
     if unknown:
         lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
         name = unknown[0]
-        hint = near(name, VARIABLES) or f"known: {', '.join(VARIABLES)}"
+        if name == "finding":
+            return f"line {lines.get(name, 1)} of the template: only the prompt of a [[responder]] is told of a finding"
+        hint = near(name, named) or f"known: {', '.join(named)}"
         return f'line {lines.get(name, 1)} of the template: "{name}" is unknown; {hint}'
     return _unknown_field(tree, variables)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from waved.plan.graph import Problem
+from waved.plan.guards import PLUGIN, SHIPPED_KINDS, model_of
 from waved.plan.locate import KeyPath
 from waved.plan.models import Plan
 from waved.plan.near import near
@@ -47,7 +48,7 @@ def _problem(detail: ErrorDetails, root: type[BaseModel]) -> Problem:
     where = _without_tag(tuple(detail["loc"]))
     kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(where, root)
+        return _unknown_in_monitor(tuple(detail["loc"])) if where[:1] == ("monitor",) else _unknown_key(where, root)
     if kind == "missing":
         return _missing(where)
     if kind == "value_error":
@@ -80,6 +81,18 @@ def _unknown_key(where: KeyPath, root: type[BaseModel]) -> Problem:
     hint = f"allowed: {', '.join(allowed)}" if allowed else ""
     close = near(str(where[-1]), allowed)
     return Problem(where, f"unknown key; {close}" if close else "unknown key", hint)
+
+
+def _unknown_in_monitor(loc: KeyPath) -> Problem:
+    """An unknown key in a monitor's table: what is allowed depends on its kind, which pydantic names in `loc`."""
+    kind = str(loc[2])
+    where = _without_tag(loc)
+    inside = tuple(part for part in loc[3:-1] if isinstance(part, int) or not part.startswith("function"))
+    found = _unknown_key((*inside, loc[-1]), model_of(kind))
+    if kind != PLUGIN:
+        return Problem(where, found.message, found.hint)
+    hint = f"{found.hint}; settings of a plug-in's own go into [monitor.options]"
+    return Problem(where, found.message, f"{hint}; kinds that ship: {', '.join(SHIPPED_KINDS)}")
 
 
 def _missing(where: KeyPath) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waved.plan import graph, prompts
+from waved.plan import check_guards, graph, prompts
 from waved.plan.graph import Problem
 from waved.plan.locate import KeyPath
 from waved.plan.models import Agent, Plan
@@ -12,9 +12,10 @@ from waved.plan.models import Agent, Plan
 
 def problems(plan: Plan) -> list[Problem]:
     """All problems of a plan whose shape is right; empty when it can be run (O4, O8)."""
-    found = graph.problems(plan)
+    found = [*graph.problems(plan), *check_guards.problems(plan)]
     for where, template in templates(plan):
-        wrong = prompts.check(template, plan.session.vars, word="command" in where or "args" in where)
+        word, responder = "command" in where or "args" in where, where[0] == "responder"
+        wrong = prompts.check(template, plan.session.vars, word=word, responder=responder)
         if wrong is not None:
             found.append(Problem(where, wrong))
     return found
@@ -29,6 +30,8 @@ def templates(plan: Plan) -> Iterator[tuple[KeyPath, str]]:
             yield from _agent_templates(agent, ("wave", index, "agent", position))
         for position, task in enumerate(wave.tasks):
             yield ("wave", index, "task", position, "prompt"), task.prompt
+    for index, responder in enumerate(plan.responders):
+        yield from _agent_templates(responder, ("responder", index))
 
 
 def _agent_templates(agent: Agent, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -122,6 +122,8 @@ class ReactionEnded(Event, kind="reaction.ended"):
     reaction: str
     ok: bool
     detail: str = ""
+    needless: bool = False
+    """What was found was no longer so before anything was done about it: nothing was."""
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ def _reaction_ended(session: Session, event: ev.ReactionEnded) -> None:
     guards.past[reaction.id] = reaction
     if len(guards.past) > KEPT_REACTIONS:
         guards.past.popitem(last=False)  # type: ignore[call-arg] # an OrderedDict
-    _let_go(session, guards, reaction)
+    _let_go(session, guards, reaction, done=event.ok and not event.needless)
     found = guards.finding(reaction.finding)
     if found is not None and found.id in guards.findings and found.run not in session.active:
         kinds = [*of_kind(session, "progress"), *of_kind(session, "timeouts")]
@@ -117,7 +117,7 @@ def _reaction_ended(session: Session, event: ev.ReactionEnded) -> None:
             ask_again(session, gate)
 
 
-def _let_go(session: Session, guards: Guards, reaction: Reaction) -> None:
+def _let_go(session: Session, guards: Guards, reaction: Reaction, *, done: bool) -> None:
     """Assignments whose verdict waited for it; those that are to start again are told why."""
     why = history(guards, reaction)
     for key in reaction.concerns:
@@ -127,9 +127,9 @@ def _let_go(session: Session, guards: Guards, reaction: Reaction) -> None:
         under_way = node.state in ("starting", "running", "checking")
         cut = any(run.stopped_for == reaction.id for run in node.runs[-1:])
         cut = cut or (node.gate is not None and node.gate.reaction == reaction.id)
-        if under_way and reaction.ok and key in reaction.assignments and "give-up" in reaction.actions:
+        if under_way and done and key in reaction.assignments and "give-up" in reaction.actions:
             guards.given_up[key] = why
-        elif under_way and (cut or (reaction.ok and reaction.restarts and key in reaction.assignments)):
+        elif under_way and (cut or (done and reaction.restarts and key in reaction.assignments)):
             before = guards.again.get(key)
             guards.again[key] = Again(reaction.id, f"{before.why}\n\n{why}" if before is not None else why)
         if holders:
