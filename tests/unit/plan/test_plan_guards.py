@@ -126,8 +126,8 @@ def test_problems_have_a_place_and_say_what_to_do(tmp_path: Path, more: str, exp
 def test_nothing_can_be_rolled_back_without_snapshots(tmp_path: Path) -> None:
     text = BASE.replace('command = ["true"]', 'command = ["true"]\nrollback = "on-failure"')
     path = tmp_path / "plan.toml"
-    path.write_text(text + "[snapshots]\nenabled = false\n[[wave]]\nname = \"x\"\ngate = { on_failure = \"rollback\" }\n"
-                    '[[wave.agent]]\nname = "b"\ncommand = ["true"]\n')  # fmt: skip
+    later = '[[wave]]\nname = "x"\ngate = { on_failure = "rollback" }\n[[wave.agent]]\nname = "b"\ncommand = ["true"]\n'
+    path.write_text(f"{text}[snapshots]\nenabled = false\n{later}")
     found = [str(each).removeprefix(f"{path}:") for each in examine(path)[1]]
     assert [each.partition(" ")[0] for each in found] == ["10:", "15:"]
     assert all("nothing can be rolled back" in each for each in found)
