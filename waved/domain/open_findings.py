@@ -34,7 +34,9 @@ def against(session: Session, gate: Gate) -> dict[str, list[str]]:
 def described(finding: Finding) -> str:
     """A finding in one line."""
     place = f"{finding.path}:{finding.line}" if finding.path and finding.line else finding.path
-    return f"{finding.monitor}: {place + ': ' if place else ''}{finding.summary}"
+    if place and not finding.summary.startswith(finding.path):
+        return f"{finding.monitor}: {place}: {finding.summary}"
+    return f"{finding.monitor}: {finding.summary}"
 
 
 def history(guards: Guards, reaction: Reaction) -> str:

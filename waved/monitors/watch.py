@@ -110,9 +110,13 @@ class Watch:
 
     def set_running(self, running: tuple[Running, ...]) -> None:
         """Who is at work from now on."""
-        # What was written until now was written by who ran until now.
+        # What was written until now was written by who ran until now; where nobody did, by who has just begun: an agent
+        # may have written something before this thread hears of it.
+        began = bool(running) and not self._running
+        if began:
+            self._running = running
         self._take_in()
-        if running and not self._running:
+        if began:
             self._sweeps.agents_began()
         self._running = running
         if running:

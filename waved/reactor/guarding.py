@@ -32,7 +32,7 @@ from waved.reactor.inbox import Inbox
 from waved.reactor.keeper import Keeper
 from waved.reactor.notifying import Notifier, wants
 from waved.reactor.preview import preview_url
-from waved.reactor.probing import Prober
+from waved.reactor.probing import Probing
 from waved.reactor.restoring import Restoring
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import NOTIFY
@@ -73,7 +73,7 @@ class Guarding:
         self.keeper = Keeper(locations.state)
         self._notifier = Notifier()
         self._guards: dict[str, Guard] = {}
-        self._probers: dict[str, Prober] = {}
+        self._probers: dict[str, Probing] = {}
         self._taking_good: set[str] = set()
         """Sessions of which the guard is taking a snapshot by itself."""
         self._good_due: dict[str, float] = {}
@@ -321,7 +321,9 @@ class Guarding:
                 answered: ev.Event = ev.PreviewAnswered(name, now_at, seconds)
                 self._inbox.put(answered if up else ev.PreviewFailed(name, now_at, reason))
 
-            prober = self._probers[session.id] = Prober(settings, tell)
+            folder = self._locations.session(session.id) / "guard"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            prober = self._probers[session.id] = Probing(settings, folder, tell)
         prober.begin(url)
 
     def _lease(self, session: Session) -> None:
