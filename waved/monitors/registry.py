@@ -53,16 +53,15 @@ def plug_ins(settings: Iterable[MonitorBase]) -> list[PluginMonitor]:
     return [table for table in settings if isinstance(table, PluginMonitor)]
 
 
-def needs_engine(settings: Iterable[MonitorBase]) -> bool:
-    """Whether any of the monitors has to be told of files that change."""
-    watching = (CorruptionMonitor, FileSizeMonitor, OwnershipMonitor, FileChangesMonitor, PluginMonitor)
-    return any(isinstance(table, watching) for table in settings)
-
-
 def sweep_interval(settings: Iterable[MonitorBase]) -> float:
     """Seconds between two sweeps of the feed: the shortest any monitor asks for."""
     tables = (CorruptionMonitor, FileSizeMonitor, FileChangesMonitor)
     return min((table.interval for table in settings if isinstance(table, tables)), default=60.0)
+
+
+def unknown_kinds(settings: Iterable[MonitorBase]) -> list[str]:
+    """Kinds that neither ship with waved nor are offered by a package; nothing is imported."""
+    return [table.kind for table in plug_ins(settings) if table.kind not in _offers()]
 
 
 def kinds() -> list[str]:

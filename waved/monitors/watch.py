@@ -65,6 +65,8 @@ class Watch:
             inspector = self._inspector = Inspector(self._feed.root)
             self._judging = Judging(content, inspector, self._site.baseline, time.monotonic)
             self._try(inspector.start)
+        for kind in registry.unknown_kinds(self._settings):
+            self.outgoing.problem(f'no installed package offers monitors of kind "{kind}": nothing is watched by it')
         for table in registry.plug_ins(self._settings):
             self._plug_ins.append(Isolated(table, self._site, registry.find_factory, time.monotonic, self._wake))
 
