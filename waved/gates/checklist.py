@@ -5,6 +5,7 @@
     exclusive       no other session works there
     disk            enough room in the workspace and for waved's own state
     commands        every program the plan names exists
+    file sizes      no file is over the limit of a monitor that wants none there to begin with
     session-folder  is made
 
 A person can waive an item by its name.
@@ -18,11 +19,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from waved.gates import commands
+from waved.gates import commands, sizes
 from waved.gates.shown import shown
 from waved.gates.workspace import GIT_PATIENCE, GitStatus, disk_problem, git_status, is_repository, write_problem
 from waved.plan.models import Plan
 
+MOST_SIZES = 10
+"""Files over their limit that are named."""
 PATIENCE = 10.0
 """Seconds an item may take beside git: a file system that is gone must not keep the session waiting for ever."""
 
@@ -68,8 +71,21 @@ def run_checklist(request: ChecklistRequest) -> Iterator[Item]:
     yield _patiently(lambda: _disk(request, item.ok), "disk", request.patience)
     if item.ok:
         yield _patiently(lambda: _commands(request), "commands", request.patience)
+        if sizes.monitors(request.plan):
+            yield _patiently(lambda: _sizes(request), "file sizes", request.patience)
         if request.plan.session.folder is not None:
             yield _patiently(lambda: _session_folder(request), "session-folder", request.patience)
+
+
+def _sizes(request: ChecklistRequest) -> Item:
+    found, counted = sizes.oversize(request.workspace, request.plan)
+    if not found:
+        return Item("file sizes", True, f"{counted} file{'' if counted == 1 else 's'} within the limit")
+    longest = sorted(found.items(), key=lambda item: -item[1][0])
+    named = [f"{shown(path)}: {lines} lines (limit {limit})" for path, (lines, limit) in longest[:MOST_SIZES]]
+    more = [f"and {len(found) - MOST_SIZES} more"] if len(found) > MOST_SIZES else []
+    hint = 'split them, or allow them with `existing = "allow"`, or waive "file sizes"'
+    return Item("file sizes", False, "; ".join([*named, *more]), hint)
 
 
 def _patiently(look: Callable[[], Item], name: str, patience: float) -> Item:

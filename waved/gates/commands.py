@@ -14,6 +14,7 @@ from waved.errors import WavedError
 from waved.gates.shown import shown
 from waved.plan import globs
 from waved.plan.base import CommandLine
+from waved.plan.guards import CommandMonitor
 from waved.plan.models import Agent, Plan
 from waved.plan.near import near
 
@@ -96,6 +97,24 @@ def _wanted(plan: Plan, workspace: Path, environments: Mapping[str, Mapping[str,
         for check in wave.gate.commands:
             user = f'check "{_short(check.label)}" of wave "{wave.name}"'
             yield from _of_command(check.run, user, _path(environments, ""), workspace)
+    yield from _of_guards(plan, workspace, environments)
+
+
+def _of_guards(
+    plan: Plan, workspace: Path, environments: Mapping[str, Mapping[str, str]]
+) -> Iterator[Wanted | Missing]:
+    path = _path(environments, "")
+    if plan.preview is not None and plan.preview.command is not None:
+        yield from _of_command(plan.preview.command, "preview", path, workspace / plan.preview.cwd)
+    for monitor in plan.monitors:
+        if isinstance(monitor, CommandMonitor):
+            yield from _of_command(monitor.run, f'monitor "{monitor.label}"', path, workspace / monitor.cwd)
+    for agent in plan.responders:
+        user = f'responder "{agent.name}"'
+        yield from _of_agent(agent, user, _path(environments, agent.name), workspace / agent.cwd)
+    for notify in plan.notify:
+        if notify.command is not None:
+            yield from _of_command(notify.command, "notify", path, workspace)
 
 
 def _path(environments: Mapping[str, Mapping[str, str]], name: str) -> str:

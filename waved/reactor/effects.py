@@ -156,6 +156,7 @@ class Effects:
         shared = {**environment.get("base", {}), **environment.get("session", {})}
         own = environment.get("agents", {})
         agents = [agent.name for wave in session.plan.waves for agent in wave.agents]
+        agents += [agent.name for agent in session.plan.responders]
         request = ChecklistRequest(
             plan=session.plan,
             workspace=Path(session.workspace),
