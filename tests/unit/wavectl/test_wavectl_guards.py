@@ -1,0 +1,65 @@
+"""What is shown of guards, at 80 columns too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wavectl.views.guards import finding_text, frozen_text, guard_lines, reaction_text, restored_text
+from wavectl.views.lines import Narrator
+from wavectl.views.snapshots import coloured_diff, listing, restored
+from wavectl.views.text import Paint, visible
+
+FINDING: dict[str, Any] = {
+    "finding": "f1", "monitor": "corruption", "summary": 'src/cart.ts:12: matches the pattern "const const"',
+    "severity": "critical", "path": "src/cart.ts", "line": 12, "assignment": "frontend",
+    "evidence": "const const b = 2", "cleared": None,
+}  # fmt: skip
+
+
+def told(kind: str, **data: Any) -> str | None:
+    """The line for an event."""
+    return Narrator(Paint(False)).tell({"seq": 1, "time": 1.0, "session": "s", "kind": kind, "data": data})
+
+
+def test_one_plain_line_each() -> None:
+    assert finding_text(FINDING) == (
+        'corruption in src/cart.ts:12 by frontend: matches the pattern "const const" (const const b = 2)'
+    )
+    assert frozen_text({"ok": True, "processes": 3, "seconds": 0.004}) == "frozen 3 processes in 4.0ms"
+    done = {"ok": True, "total": 1, "restored": ["src/cart.ts"], "removed": [], "to": "s3", "seconds": 0.02}
+    assert restored_text(done) == "restored src/cart.ts from s3 in 20ms"
+    assert reaction_text({"reaction": "r1", "actions": ["rollback-file", "restart-agent"], "assignments": ["a"]}) == (
+        "r1: roll back the file, restart (a)"
+    )
+
+
+def test_the_narrator_tells_of_them() -> None:
+    assert "corruption in src/cart.ts:12 by frontend" in str(told("finding.made", **FINDING))
+    assert "answers at http://x" in str(told("preview.up", url="http://x", seconds=0.1))
+    assert told("snapshot.taken", snapshot="s1", error="", skipped_total=0, skipped=[]) is None
+    assert "not taken: the disk is full" in str(
+        told("snapshot.taken", snapshot="s1", error="the disk is full", skipped_total=0, skipped=[])
+    )
+
+
+def test_status_shows_what_is_open() -> None:
+    preview = {"state": "down", "url": "http://x", "reason": "status 500", "uptime": 0.5}
+    reaction = {"reaction": "r1", "actions": ["hold"], "ended": None, "state": "holding"}
+    view = {"findings": [FINDING, {**FINDING, "cleared": 2.0}], "reactions": [reaction], "preview": preview}
+    lines = guard_lines(view, Paint(False))
+    assert lines[0] == "! preview down http://x, up 50%: status 500"
+    assert lines[1].startswith("! f1 corruption in src/cart.ts:12")
+    assert lines[2] == "◆ r1: hold: holding"
+    assert guard_lines({}, Paint(False)) == []
+
+
+def test_what_files_hold_cannot_steer_the_terminal() -> None:
+    shown = list(coloured_diff("--- a\n+\x1b[2Jboo\n", Paint(False)))
+    assert shown == ["--- a", "+boo"]
+    rows = listing(
+        [{"snapshot": "s1", "time": 0.0, "label": "before\x1b[31m r1", "files": 2, "changed": 1}], Paint(False)
+    )
+    assert "\x1b" not in rows[0]
+    assert visible(rows[0]) < 80
+    text = restored({"restored": ["a\nb"], "removed": [], "failed": [], "total": 1, "present": "abc"})
+    assert len(text[0].splitlines()) == 1
