@@ -46,7 +46,14 @@ def _checked(count: int) -> list[dict[str, Any]]:
     return [{**agent, "gate": {"commands": [["true"]]}} for agent in _chains(count)]
 
 
+def _guarded(count: int) -> list[dict[str, Any]]:
+    return [{**agent, "owns": [f"src/{agent['name']}/"]} for agent in _chains(count)]
+
+
+GUARDED = "guarded, a snapshot each"
+"""The setting whose workspace is watched: each agent has a gate that asks the guard, and what it leaves is kept."""
 SETTINGS: dict[str, tuple[Agents, dict[str, Any], bool]] = {
+    GUARDED: (_guarded, {}, False),
     "chains": (_chains, {}, False),
     "all at once": (_plain, {}, False),
     f"{WIDTH} at a time": (_plain, {"max_parallel": WIDTH}, False),
@@ -56,10 +63,13 @@ SETTINGS: dict[str, tuple[Agents, dict[str, Any], bool]] = {
 }
 
 
-def session_of(agents: list[dict[str, Any]], settings: dict[str, Any]) -> Session:
+def session_of(agents: list[dict[str, Any]], settings: dict[str, Any], *, guarded: bool = False) -> Session:
     """A session of one wave, its checklist passed."""
-    plan = Plan.model_validate({"session": {"name": "x", **settings}, "wave": [{"name": "w", "agent": agents}]})
-    session = begin(ev.SessionSubmitted("s", plan.model_dump(mode="json", by_alias=True, exclude_defaults=True), "/w"))
+    written: dict[str, Any] = {"session": {"name": "x", **settings}, "wave": [{"name": "w", "agent": agents}]}
+    if guarded:
+        written["monitor"] = [{"kind": "corruption"}, {"kind": "progress"}]
+    plan = Plan.model_validate(written).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    session = begin(ev.SessionSubmitted("s", plan, "/w", guarded=guarded))
     fold(session, ev.ChecklistEnded("s", ok=True))
     return session
 
@@ -75,7 +85,11 @@ def drive(session: Session, *, failing: bool) -> int:
         count += 1
         event.seq, event.time = count, now
         fold(session, event)
-        if isinstance(event, ev.RunStarting):
+        if isinstance(event, ev.SnapshotTaking):
+            going.append(ev.SnapshotTaken("s", event.snapshot, "c"))
+        elif isinstance(event, ev.CheckStarted):
+            going.append(ev.GuardCaughtUp("s", event.gate, event.index))
+        elif isinstance(event, ev.RunStarting):
             going.append(ev.RunStarted("s", event.run, 7, now))
         elif isinstance(event, ev.RunStarted):
             code = int(failing and event.run.endswith("0#1"))
@@ -105,7 +119,7 @@ def measure(report: Report, options: argparse.Namespace) -> None:
             best = float("inf")
             events = 0
             for _ in range(options.rounds):
-                session = session_of(agents(count), settings)
+                session = session_of(agents(count), settings, guarded=name == GUARDED)
                 gc.collect()
                 gc.freeze()
                 begin_at = time.process_time()

@@ -41,6 +41,8 @@ class GuardLedger:
         """By run: the reaction that ends it."""
         self.dropped: dict[str, str] = {}
         """By gate: the reaction that put an end to it."""
+        self.let_go: set[tuple[str, str]] = set()
+        """(reaction, assignment) that began anew meanwhile."""
         self.judged_at: dict[str, int] = {}
         self.waves_begun = 0
         self.guarded = False
@@ -182,6 +184,10 @@ class GuardLedger:
         if event.name == "guards":
             self.judged_at[event.gate] = event.seq
 
+    def _gate_started(self, event: ev.GateStarted) -> None:
+        if event.assignment:
+            self._judged(event.assignment)
+
     def _gate_ended(self, event: ev.GateEnded) -> None:
         if event.reaction:
             self.dropped[event.gate] = event.reaction
@@ -191,8 +197,22 @@ class GuardLedger:
         self.again.discard(key)
         self.given_up.discard(key)
         for reaction in self.reactions.values():
+            self.let_go.add((reaction.reaction, key))
             if key in reaction.assignments:
                 reaction.assignments.remove(key)
+
+    def _judged(self, key: str) -> None:
+        """A verdict is spoken: nothing may be under way that could change it."""
+        for reaction in self.reactions.values():
+            found = self.findings.get(reaction.finding)
+            own = (found.assignment or self.ledger.assignment_of(found.run)) if found is not None else ""
+            concerned = [*reaction.assignments, own, *map(self.ledger.assignment_of, reaction.runs)]
+            waits = key in concerned and (reaction.reaction, key) not in self.let_go
+            assert not waits, f"{key} is judged while {reaction.reaction} is under way"
+
+    def _assignment_ended(self, event: ev.AssignmentEnded) -> None:
+        if event.outcome in ("succeeded", "failed"):
+            self._judged(event.assignment)
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
