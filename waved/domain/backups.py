@@ -27,6 +27,8 @@ def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
     name = f"s{guards.named + 1}"
     if session.phase == "checking":
         return _first(session, guards, name)
+    if session.current is not None and not (guards.base_due or guards.after):
+        return []
     if guards.base_due and not guards.base_taking:
         return [ev.SnapshotTaking(session.id, name, guards.base_due)]
     if _next_wave(session, guards):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from waved.domain import events as ev
-from waved.domain.ladders import is_watched
 from waved.domain.limits import run_limit
 from waved.domain.open_findings import against
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
@@ -39,7 +38,7 @@ def build_checks(session: Session, wave: WaveState, node: Node | None, ahead: in
         if agent.critical:
             commands = [*commands, *wave.plan.gate.commands]
     checks = []
-    if session.guards is not None and is_watched(session.plan, wave.plan.name):
+    if session.guards is not None and session.guards.watched[wave.index]:
         checks.append(CheckState(GUARDS, guards=True))
     if outputs:
         checks.append(CheckState("outputs " + ", ".join(output.path for output in outputs), outputs=list(outputs)))

@@ -16,6 +16,8 @@ from waved.plan.quantities import format_duration
 
 def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
     """A finding that is due, or a command."""
+    if not (guards.timed or guards.warnings or guards.stalled or guards.overran):
+        return []
     for runs, kind in ((guards.stalled, "progress"), (guards.overran, "timeouts")):
         for run, summary in runs.items():
             if found := _of_run(session, guards, run, kind, summary):
@@ -26,7 +28,8 @@ def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
     due = _warning_due(session, guards)
     if due is not None and now >= due:
         return _near_limit(session, guards)
-    for monitor in session.plan.monitors:
+    for place in guards.timed:
+        monitor = session.plan.monitors[place]
         if isinstance(monitor, FileChangesMonitor):
             quiet = _quiet_due(session, guards, monitor, wave)
             if quiet is not None and now >= quiet:
@@ -43,7 +46,8 @@ def deadlines(session: Session, guards: Guards) -> list[float | None]:
     if wave is None or session.held:
         return []
     times: list[float | None] = [_warning_due(session, guards)]
-    for monitor in session.plan.monitors:
+    for place in guards.timed:
+        monitor = session.plan.monitors[place]
         if isinstance(monitor, FileChangesMonitor):
             times.append(_quiet_due(session, guards, monitor, wave))
         elif isinstance(monitor, CommandMonitor):

@@ -341,5 +341,7 @@ def new_session(
         session.waves.append(WaveState(index, wave, keys, limit, unended=len(keys), idle=dict.fromkeys(keys)))
     if guarded:
         session.guards = Guards(preview=PreviewState() if plan.preview is not None else None)
+        by_clock = ("file-changes", "command")
+        session.guards.timed = [place for place, each in enumerate(plan.monitors) if each.kind in by_clock]
         session.guards.patrols = {each.label: Patrol() for each in plan.monitors if each.kind == "command"}
     return session

@@ -300,6 +300,10 @@ class Guards:
     """The session is about to end: what runs in the background is not started again."""
     background: dict[str, None] = field(default_factory=dict)
     """Runs under way of the preview and of commands: nobody waits for them."""
+    watched: list[bool] = field(default_factory=list)
+    """By wave: whether content is watched while it runs."""
+    timed: list[int] = field(default_factory=list)
+    """Places in the plan of the monitors that the clock concerns (file-changes, command): no others are asked."""
     warnings: list[tuple[float, str]] = field(default_factory=list)
     """Heap of (when, run): who nears its time limit then."""
     quiet_since: float | None = None

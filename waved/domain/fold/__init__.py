@@ -13,6 +13,7 @@ from waved.domain import events as ev
 from waved.domain.fold import activity, background, findings, reactions, runs, snapshots, waves
 from waved.domain.fold import session as session_events
 from waved.domain.fold.facts import of_guards
+from waved.domain.ladders import is_watched
 from waved.domain.state import Session, new_session
 from waved.plan.models import Plan
 
@@ -23,6 +24,8 @@ def begin(event: ev.SessionSubmitted) -> Session:
         event.session, Plan.model_validate(event.plan), event.workspace, event.time,
         plan_path=event.plan_path, submitted_by=event.submitted_by, waived=event.waived, guarded=event.guarded,
     )  # fmt: skip
+    if session.guards is not None:
+        session.guards.watched = [is_watched(session.plan, wave.name) for wave in session.plan.waves]
     session.last_seq = event.seq
     return session
 
