@@ -23,6 +23,7 @@ from queue import Empty, SimpleQueue
 
 from waved.monitors import registry
 from waved.monitors.base import Batch, Judged, Report, Running, Site
+from waved.monitors.outgoing import spelled
 from waved.monitors.pauses import Pauses
 from waved.monitors.versions import Versions
 from waved.monitors.watch import Watch
@@ -150,4 +151,4 @@ class Engine:
             self._wait((), None)
 
     def _judge_nothing(self, token: str) -> None:
-        self._report(Batch(judged=(Judged(token, self._watch.open_sightings(), self._lost),)))
+        self._report(spelled(Batch(judged=(Judged(token, self._watch.open_sightings(), self._lost),))))

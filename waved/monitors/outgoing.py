@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waved.monitors.base import RESTORED, Batch, Change, Judged, Kind, Report, Running, Sighting
@@ -36,7 +36,7 @@ class Outgoing:
     def __init__(self, workspace: Path, report: Report) -> None:
         self.sightings: list[Sighting] = []
         self._workspace = workspace
-        self._report = report
+        self._report: Report = lambda batch: report(spelled(batch))
         self._problems: list[str] = []
         self._said_problems: set[str] = set()
         self._unclean = False
@@ -140,3 +140,37 @@ def _merged(before: Kind, after: Kind) -> Kind | None:
 def _shorten(entries: OrderedDict[str, Touch] | OrderedDict[str, dict[str, float]]) -> None:
     while len(entries) > MOST_SAID:
         entries.popitem(last=False)
+
+
+def spelled(batch: Batch) -> Batch:
+    """The batch with nothing in it that events cannot hold: bytes of a name that are no UTF-8 are spelled "\\xe9"."""
+    return Batch(
+        changes=tuple(
+            change if change.path.isascii() else replace(change, path=_spelled(change.path)) for change in batch.changes
+        ),
+        sightings=tuple(map(_spelled_sighting, batch.sightings)),
+        problems=tuple(map(_spelled, batch.problems)),
+        judged=tuple(
+            Judged(each.token, tuple(map(_spelled_sighting, each.bad)), _spelled(each.problem)) for each in batch.judged
+        ),
+        clean=batch.clean,
+        lost=_spelled(batch.lost),
+    )
+
+
+def _spelled_sighting(sighting: Sighting) -> Sighting:
+    return replace(
+        sighting,
+        summary=_spelled(sighting.summary),
+        subject=_spelled(sighting.subject),
+        path=_spelled(sighting.path),
+        evidence=_spelled(sighting.evidence),
+    )
+
+
+def _spelled(text: str) -> str:
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        # Half a character from elsewhere: a plug-in's text.
+        return text.encode("utf-8", "replace").decode()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waved.monitors.base import RESTORED, Batch, Kind
+from waved.monitors.base import RESTORED, Batch, Kind, Sighting
 from waved.monitors.outgoing import INTERVAL, MOST_CHANGES, Outgoing, Touch
 from waved.workspace.attribution import Running
 
@@ -78,6 +79,19 @@ def test_a_flood_goes_in_batches() -> None:
     assert [len(each.changes) for each in batches] == [MOST_CHANGES, MOST_CHANGES]
     outgoing.send(10.0 + 2 * INTERVAL, clean=True)
     assert len({change.path for each in batches for change in each.changes}) == 2 * MOST_CHANGES + 5
+
+
+def test_bytes_that_are_no_text_are_spelled() -> None:
+    outgoing, batches = make()
+    name = os.fsdecode(b"caf\xe9")
+    outgoing.changed(name, "added", Touch(1.0, (A,)))
+    outgoing.sightings.append(Sighting("m", f"{name}: wrong", subject=name, path=name, evidence="é"))
+    outgoing.send(10.0, clean=False, lost=f"{name} is gone")
+    (batch,) = batches
+    assert batch.changes[0].path == "caf\\xe9"
+    (seen,) = batch.sightings
+    assert (seen.summary, seen.path, seen.subject, seen.evidence) == ("caf\\xe9: wrong", "caf\\xe9", "caf\\xe9", "é")
+    assert batch.lost == "caf\\xe9 is gone"
 
 
 _KINDS = st.sampled_from(["added", "modified", "removed"])
