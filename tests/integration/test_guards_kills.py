@@ -4,6 +4,9 @@ and nothing is lost.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +80,49 @@ def test_what_changed_while_no_daemon_lived_is_judged(daemon: Daemon, workspace:
     view = daemon.settled(session)
     assert view["outcome"] == "succeeded", (view["reason"], view["state"])
     assert (workspace / "src" / "cart.ts").read_text() == GOOD
+
+
+def test_what_stands_still_does_so_under_the_next_daemon(daemon: Daemon, workspace: Path) -> None:
+    with_cart(workspace)
+    command = "printf 'const const b\\n' > src/cart.ts; while [ ! -e go ]; do sleep 0.02; done; echo done > done"
+    plan = plan_of(wave_of("build", agent_of("frontend", command, timeout="20s")))
+    plan["monitor"] = [{**CORRUPTION, "reactions": ["hold"]}]
+    session = daemon.submit(plan, workspace)
+    wait_for(lambda: daemon.view(session)["state"] == "held")
+    daemon.kill()
+    (workspace / "go").write_text("")
+    daemon.start()
+    view = daemon.view(session)
+    assert view["state"] == "held"
+    (run,) = assignments(view)["frontend"]["runs"]
+    assert run["frozen"]
+    assert not (workspace / "done").exists()
+    with daemon.client() as client:
+        client.approve(session)
+    view = daemon.settled(session)
+    assert view["outcome"] == "succeeded", view["reason"]
+    assert (workspace / "done").exists()
+
+
+def test_a_preview_and_its_probes_go_on_under_the_next_daemon(daemon: Daemon, workspace: Path) -> None:
+    server = "import http.server, os; http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), "
+    server += "http.server.SimpleHTTPRequestHandler).serve_forever()"
+    plan = plan_of(wave_of("build", agent_of("a", "while [ ! -e go ]; do sleep 0.02; done")))
+    plan["preview"] = {
+        "command": [sys.executable, "-c", server],
+        "url": "http://127.0.0.1:{port}/",
+        "interval": "100ms",
+    }
+    session = daemon.submit(plan, workspace)
+    wait_for(lambda: assignments(daemon.view(session))["a"]["state"] == "running")
+    before = daemon.view(session)["preview"]
+    daemon.kill()
+    daemon.start()
+    after = daemon.view(session)["preview"]
+    assert (after["run"], after["url"], after["state"]) == (before["run"], before["url"], "up")
+    pid = kinds(daemon.events(session), "run.started")[0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(kinds(daemon.events(session), "preview.up")) == 2)
+    (workspace / "go").write_text("")
+    view = daemon.settled(session)
+    assert view["outcome"] == "succeeded", view["reason"]

@@ -12,7 +12,7 @@ from functools import partial
 
 from waved.domain import events as ev
 from waved.domain.state import Session
-from waved.domain.state_guards import key_of
+from waved.domain.state_guards import Finding, key_of
 from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
 from waved.monitors.base import Running as AtWork
 from waved.plan.models import Plan
@@ -211,6 +211,10 @@ class Guard:
             if known is not None:
                 self._tell(ev.FindingCleared(self._session.id, known, seen.summary))
             return
+        if any(found.by and _same(found, seen) for found in guards.cleared.values()):
+            # Approved before the daemon, or this engine, began: it is told what it cannot know.
+            self.approve(seen.monitor, seen.subject)
+            return
         assignment, run = self._writer(seen)
         self._tell(
             ev.FindingMade(
@@ -254,3 +258,9 @@ class Guard:
         self._found(Sighting(LABEL, self._problem, "critical"))
         if not session.held and session.phase == "running":
             self._tell(ev.SessionHeld(session.id, self._problem))
+
+
+def _same(found: Finding, seen: Sighting) -> bool:
+    """Whether a monitor sees once more, word for word, what a finding tells of."""
+    told = (found.monitor, found.subject, found.line, found.summary, found.evidence)
+    return told == (seen.monitor, seen.subject, seen.line, seen.summary, seen.evidence)
