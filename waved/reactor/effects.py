@@ -29,6 +29,8 @@ from waved.reactor.specs import run_folder, spec_of
 
 ARM_PATIENCE = 2.0
 """Seconds a checklist waits for workers."""
+WATCH_PATIENCE = 60.0
+"""Seconds more it waits until no change of a file can be missed: of a huge workspace every folder is to be watched."""
 
 
 class Effects:
@@ -194,6 +196,8 @@ class Effects:
             armed, arming = self._pool.readiness(f"{session_id}/")
             if arming and boot_seconds() < due and not self._pool.problem:
                 continue
+            if not self._guarding.ready(session_id) and boot_seconds() < due + WATCH_PATIENCE:
+                continue
             del self._arming[session_id]
             detail = f"{armed} ready" + (f", {arming} still getting ready" if arming else "")
             self._helpers.inbox.put(ev.ChecklistItemChecked(session_id, "workers", ok=True, detail=detail))
@@ -201,7 +205,9 @@ class Effects:
 
     def next_deadline(self) -> float | None:
         """When `look_at_workers` is due at the latest; seconds since boot."""
-        return min((due for _, due in self._arming.values()), default=None)
+        now = boot_seconds()
+        times = [due if now < due else due + WATCH_PATIENCE for _, due in self._arming.values()]
+        return min(times, default=None)
 
     def _end(self, event: ev.SessionEnded) -> None:
         prefix = f"{event.session}/"

@@ -18,6 +18,7 @@ from waved.monitors.base import Running as AtWork
 from waved.plan.models import Plan
 from waved.workspace.attribution import attribute
 
+_OPEN = "open"
 LABEL = "guard"
 """The monitor of what hinders the guard itself: told, never reacted to."""
 MOST_DIRTY = 5_000
@@ -45,6 +46,9 @@ class Guard:
         self._tell = tell
         self._post = post
         self._on_clean = on_clean
+        self.ready = False
+        """Every change from now on is seen; or none will be."""
+        self._closed = False
         self._engine: Watching | None = None
         self._problem = ""
         """Why there is no engine, or it sees nothing any more."""
@@ -53,6 +57,8 @@ class Guard:
         self._writers: dict[str, str] = {}
         """By path: the assignment that wrote it last."""
         self._at_work: tuple[AtWork, ...] = ()
+        self._early: list[tuple[str, int]] = []
+        """Checks that were asked for before there was an engine."""
         self._asked: dict[str, tuple[str, int]] = {}
         """Checks `guards` under way, by token."""
         self._seen = 0
@@ -62,17 +68,38 @@ class Guard:
         """What hinders the guard, until the session can have findings."""
 
     def watch(self, make: Maker, site: Site) -> None:
-        """Begin to watch."""
+        """Begin to watch. On a helper thread: what it needs is imported for the first time."""
         try:
-            self._engine = make(list(self._session.plan.monitors), site, self._report)
-            self._engine.start()
+            engine = make(list(self._session.plan.monitors), site, self._report)
+            engine.start()
         except Exception as error:  # noqa: BLE001 — a plug-in, or the machine: the session goes on, and its gates say so
-            self._engine = None
-            self._problem = f"files are not watched: {type(error).__name__}: {error}"
-            self._say(self._problem)
+            self._post(partial(self._failed, f"files are not watched: {type(error).__name__}: {error}"))
+            return
+        self._post(partial(self._began, engine))
+
+    def _began(self, engine: Watching) -> None:
+        if self._closed:
+            engine.close()
+            return
+        self._engine = engine
+        engine.judge(_OPEN)  # answered as soon as no change can be missed
+        engine.set_running(self._at_work)
+        if self._unseen:
+            self.catch_up(self._unseen)
+        for gate, index in self._early:
+            self.judge(gate, index)
+        self._early.clear()
+
+    def _failed(self, problem: str) -> None:
+        self._problem, self.ready = problem, True
+        self._say(problem)
+        for gate, index in self._early:
+            self.judge(gate, index)
+        self._early.clear()
 
     def close(self) -> None:
         """Stop watching."""
+        self._closed = True
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -81,8 +108,6 @@ class Guard:
 
     def set_running(self, now: float) -> None:
         """Who is at work; `now` on waved's clock, which is the session's."""
-        if self._engine is None:
-            return
         session, here = self._session, time.monotonic()
         running = []
         for run in session.active.values():
@@ -94,7 +119,8 @@ class Guard:
             wave = session.waves[run.wave].plan.name if run.wave >= 0 else ""
             running.append(AtWork(run.assignment or run.agent, run.id, owned, wave, since))
         self._at_work = tuple(running)
-        self._engine.set_running(running)
+        if self._engine is not None:
+            self._engine.set_running(running)
 
     def wrote(self, run: str, paths: Iterable[str]) -> None:
         """A run's own output says that it wrote these."""
@@ -105,8 +131,11 @@ class Guard:
 
     def judge(self, gate: str, index: int) -> None:
         """For a check `guards`: take in and judge every change made so far; `guard.caught-up` says when."""
+        if self._engine is None and not self._problem:
+            self._early.append((gate, index))
+            return
         if self._engine is None:
-            why = self._problem or "files are not watched"
+            why = self._problem
             self._tell(ev.GuardCaughtUp(self._session.id, gate, index, self._seen, why))
             return
         token = f"{gate}#{index}"
@@ -121,7 +150,10 @@ class Guard:
     def catch_up(self, paths: Iterable[str]) -> None:
         """These changed while no daemon lived: judge them as they are. Their writer is worked out like any other's."""
         found = set(paths)
-        if self._engine is not None and found:
+        if self._engine is None:
+            if not self._closed and not self._problem:
+                self._unseen |= found  # told when it begins
+        elif found:
             self._unseen |= found
             self._dirty = None
             self._engine.resume(found)
@@ -233,6 +265,9 @@ class Guard:
         )
 
     def _caught_up(self, judged: Judged) -> None:
+        if judged.token == _OPEN:
+            self.ready = True
+            return
         asked = self._asked.pop(judged.token, None)
         guards = self._session.guards
         if asked is None or guards is None:
@@ -254,6 +289,7 @@ class Guard:
 
     def _lost(self, why: str) -> None:
         session = self._session
+        self.ready = True
         self._problem = why if "workspace" in why else f"the workspace {why}"
         self._found(Sighting(LABEL, self._problem, "critical"))
         if not session.held and session.phase == "running":

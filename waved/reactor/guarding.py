@@ -129,8 +129,8 @@ class Guarding:
         if needs_guard(session.plan):
             guard = Guard(session, self._inbox.put, self._inbox.put, self._on_clean)
             self._guards[session.id] = guard
-            guard.watch(_make_engine, self._site(session))
             self._moved.add(session.id)
+            self._aside(session.id, partial(guard.watch, _make_engine, self._site(session)))
         if session.plan.preview is not None and (session.plan.preview.command is None or session.guards.preview):
             self._probe(session)
 
@@ -138,14 +138,19 @@ class Guarding:
         """A session is over."""
         guard, prober = self._guards.pop(session, None), self._probers.pop(session, None)
         if guard is not None:
-            self._aside(guard.close)  # it waits for a thread
+            self._aside(session, guard.close)  # it waits for a thread
         if prober is not None:
             prober.close()
         self._good_due.pop(session, None)
         self.keeper.forget(session)
 
-    def _aside(self, job: Callable[[], None]) -> None:
-        self.keeper.run("", job, partial(self._defect, "guard"))
+    def ready(self, session: str) -> bool:
+        """Whether every change of a session's files is seen from now on, as far as that is wanted."""
+        guard = self._guards.get(session)
+        return guard is None or guard.ready
+
+    def _aside(self, session: str, job: Callable[[], None]) -> None:
+        self.keeper.run(f"guard of {session}", job, partial(self._defect, "guard"))
 
     def close(self) -> None:
         """The daemon ends."""
