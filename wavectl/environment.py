@@ -85,12 +85,30 @@ def _take_guards(
     if isinstance(plan.get("responder"), list):
         plan["responder"] = _take_wave({"agent": plan["responder"]}, folder, env, agents, problems)["agent"]
     if isinstance(plan.get("notify"), list):
-        urls = [str(one.get("url") or "") for one in plan["notify"] if isinstance(one, dict)]
-        names = [first or second for url in urls for first, second in _VARIABLE.findall(url)]
-        agents[NOTIFY] = {name: env[name] for name in names if name in env and _is_text(env[name])}
+        agents[NOTIFY] = {}
+        plan["notify"] = [_take_address(one, number, env, agents[NOTIFY]) for number, one in enumerate(plan["notify"])]
     for name in (PREVIEW, NOTIFY):
         if not agents.get(name, True):
             del agents[name]
+
+
+def _take_address(notify: Any, number: int, env: Mapping[str, str], values: Values) -> Any:  # noqa: ANN401 — JSON
+    """The table without what is secret in its address: that goes into `values`, under a name that stands for it.
+
+    Names that are not in the environment stay, so that the daemon can say which they are.
+    """
+    url = notify.get("url") if isinstance(notify, dict) else None
+    if not isinstance(url, str):
+        return notify
+    names = [first or second for first, second in _VARIABLE.findall(url)]
+    known = {name: env[name] for name in names if name in env and _is_text(env[name])}
+    scheme, separator, rest = url.partition("://")
+    if not separator or len(known) < len(set(names)):
+        values.update(known)
+        return notify
+    stands_for = f"WAVED_NOTIFY_{number + 1}"
+    values[stands_for] = _VARIABLE.sub(lambda found: known[found[1] or found[2]], rest)
+    return {**notify, "url": f"{scheme}://${stands_for}"}
 
 
 def _program_values(agent: Mapping[str, Any], env: Mapping[str, str], problems: list[str]) -> Values:

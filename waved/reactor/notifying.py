@@ -38,7 +38,8 @@ def target_of(notify: Notify) -> str:
         command = notify.command
         word = command.split()[0] if isinstance(command, str) and command.split() else command[0]
         return word.rpartition("/")[2]
-    return (notify.url or "").partition(":")[0]
+    scheme, separator, _ = (notify.url or "").partition(":")
+    return scheme if separator else "apprise"
 
 
 class Notifier:

@@ -111,3 +111,25 @@ def test_a_workspace_that_is_none_is_said_before_anything_is_sent(tmp_path: Path
         from_agents([])
     with pytest.raises(PlanError, match="cannot read prompt_file"):
         from_agents([{"name": "a", "use": "claude", "prompt_file": str(tmp_path / "none")}])
+
+
+def test_addresses_of_services_do_not_travel_in_the_plan(tmp_path):
+    plan = {
+        "session": {"name": "x"},
+        "notify": [
+            {"url": "slack://hunter2/$CHANNEL"},
+            {"url": "$WHOLE"},
+            {"url": "mailto://$NOBODY"},
+            {"command": "x"},
+        ],
+        "preview": {"command": "serve", "url": "http://x", "env": {"set": {"KEY": "hunter3"}}},
+        "responder": [{"name": "r", "command": "fix", "env": {"set": {"KEY": "hunter4"}}}],
+    }
+    bare, environment = collect(plan, tmp_path, {"CHANNEL": "dev", "WHOLE": "json://hunter5", "OTHER": "y"})
+    assert "hunter" not in str(bare)
+    assert [one.get("url") for one in bare["notify"]] == ["slack://$WAVED_NOTIFY_1", "$WHOLE", "mailto://$NOBODY", None]
+    assert environment["agents"] == {
+        "@notify": {"WAVED_NOTIFY_1": "hunter2/dev", "WHOLE": "json://hunter5"},
+        "@preview": {"KEY": "hunter3"},
+        "r": {"KEY": "hunter4"},
+    }
