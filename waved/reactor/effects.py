@@ -212,6 +212,7 @@ class Effects:
     def _end(self, event: ev.SessionEnded) -> None:
         prefix = f"{event.session}/"
         self._guarding.end(event.session)
+        self._guarding.tidy(self._sessions.get(event.session))
         self._pool.withdraw(self._pool.armed_ahead(prefix))
         if event.outcome == "succeeded":
             self._sessions.drop_environment(event.session, self._locations.session(event.session))

@@ -144,6 +144,23 @@ class Guarding:
         self._good_due.pop(session, None)
         self.keeper.forget(session)
 
+    def tidy(self, session: Session) -> None:
+        """It has ended: where nobody else works on its workspace, snapshots too old or too many are dropped."""
+        settings = session.plan.snapshots
+        if session.guards is None or not settings.enabled:
+            return
+        if any(other.workspace == session.workspace for other in self._sessions.live.values()):
+            return
+
+        def job() -> None:
+            if Path(session.workspace).is_dir() and self.keeper.tidy(Path(session.workspace), settings):
+                log.info("snapshots.expired", workspace=session.workspace)
+
+        def failed(error: BaseException) -> None:
+            log.warning("guard", session=session.id, problem=f"snapshots not tidied: {self._why('expire', error)}")
+
+        self.keeper.run(session.workspace, job, failed)
+
     def ready(self, session: str) -> bool:
         """Whether every change of a session's files is seen from now on, as far as that is wanted."""
         guard = self._guards.get(session)

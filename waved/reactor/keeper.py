@@ -5,6 +5,7 @@ Nothing here changes state or decides anything: a job is given what to do, and w
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,12 @@ from waved.plan.guards import Snapshots
 from waved.workspace.records import SnapshotLimits
 from waved.workspace.shadow import Shadow
 
+MAX_AGE = 30 * 86400.0
+"""Seconds a snapshot is kept at least, if there is room."""
+MAX_COUNT = 2_000
+"""Snapshots of one workspace."""
+MAX_BYTES = 10 * 1024**3
+"""What the store of one workspace may take when nobody works there."""
 THREADS = 8
 """Workspaces whose snapshots are taken or restored at once."""
 Job = Callable[[], None]
@@ -82,6 +89,18 @@ class Keeper:
         """The snapshots of a workspace for a person, who means the folder that is there now, old or new. In a job."""
         limits = SnapshotLimits(max_file=settings.max_file, include=tuple(settings.include))
         return Shadow.adopt(self._state, workspace, limits)
+
+    def tidy(self, workspace: Path, settings: Snapshots) -> bool:
+        """Drop what is too old or too much, if anything is; whether it was. In a job, while nobody works there: it may
+        take minutes.
+        """
+        shadow = self.adopt(workspace, settings)
+        kept = shadow.snapshots()
+        old = bool(kept) and kept[0].time < time.time() - MAX_AGE
+        if not old and len(kept) <= MAX_COUNT and shadow.size().bytes <= MAX_BYTES:
+            return False
+        shadow.expire(max_age=MAX_AGE, max_count=MAX_COUNT, max_bytes=MAX_BYTES)
+        return True
 
     def forget(self, session: str) -> None:
         """The session is over."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from tests.live import wait_for
+from waved.plan.guards import Snapshots
+from waved.reactor import keeper as keeping
 from waved.reactor.keeper import Keeper
 
 
@@ -36,3 +40,18 @@ def test_a_job_that_fails_is_reported_and_the_next_one_runs(tmp_path: Path) -> N
     keeper.close()
     keeper.run("w", done.set, failures.append)
     assert "shutdown" in str(failures[-1])
+
+
+def test_what_is_too_much_is_dropped_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, workspace, settings = Keeper(tmp_path / "state"), tmp_path / "ws", Snapshots()
+    workspace.mkdir()
+    shadow = keeper.shadow("s", workspace, settings)
+    for number in range(4):
+        (workspace / "a").write_text(str(number))
+        shadow.take("x")
+    assert not keeper.tidy(workspace, settings)
+    monkeypatch.setattr(keeping, "MAX_COUNT", 2)
+    assert keeper.tidy(workspace, settings)
+    left = shadow.snapshots()
+    assert [shadow.read(snapshot, "a") for snapshot in left] == [b"2", b"3"]
+    keeper.close()
