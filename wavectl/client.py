@@ -351,8 +351,8 @@ class Client:
         Each agent is a table as in a plan (`name`, `command` or `use` and `prompt`, `timeout`, `produces`, …).
         `parallel=False` runs them one at a time, in the order given. `timeout`: for the whole session ("10m" or
         seconds). `gate`: as in a plan. `wait=False` returns at once with {session, after}; else the view is returned.
-        `monitoring`: follow the session's events and hand each to `on_event`. It does not guard anything: deadlines
-        and gates hold in either case, and monitors that watch files come with a later version.
+        `monitoring`: follow the session's events and hand each to `on_event`. It guards nothing by itself:
+        deadlines and gates hold, and snapshots are taken, in either case; monitors are named in a plan.
         """
         what = submission.from_agents(
             agents, name=name, workspace=workspace, parallel=parallel, timeout=timeout, gate=gate, waive=waive
