@@ -12,8 +12,9 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,11 @@ def started(workspace: Path) -> list[str]:
     return sorted((workspace / "ledger").read_text().split())
 
 
+def unkept(wave: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan for a disk that has no room for snapshots: their store wants 64 MB to stay free."""
+    return {**plan_of(wave, min_free_disk=0), "snapshots": {"enabled": False}}
+
+
 def waiting(name: str, **more: object) -> dict[str, object]:
     return agent_of(
         name, f"echo {name} >> ledger; touch up-{name}; while [ ! -e go-{name} ]; do sleep 0.01; done", **more
@@ -84,11 +90,11 @@ def test_a_full_disk_takes_no_new_work_but_leaves_the_control(
         agent_of("last", "echo last >> ledger", needs=["late"]),
         gate={"on_failure": "continue"},
     )
-    session = daemon.submit(plan_of(wave, min_free_disk=0), workspace)
+    session = daemon.submit(unkept(wave), workspace)
     wait_for(lambda: (workspace / "up-a").exists() and (workspace / "up-b").exists())
     filler = fill(small_disk)
     with pytest.raises(ResourceError):
-        daemon.submit(plan_of(wave_of("w", agent_of("x", "true")), min_free_disk=0), workspace)
+        daemon.submit(unkept(wave_of("w", agent_of("x", "true"))), workspace)
     assert daemon.view(session)["state"] == "running"
     with daemon.client() as client:
         assert [item["session"] for item in client.list()] == [session]
@@ -108,15 +114,13 @@ def test_a_full_disk_takes_no_new_work_but_leaves_the_control(
     assert started(workspace) == ["a", "b", "last", "late"]
     wait_for(lambda: problems(daemon) == "")
     daemon.settled(session)
-    assert (
-        daemon.run(plan_of(wave_of("w", agent_of("x", "true")), min_free_disk=0), workspace)["outcome"] == "succeeded"
-    )
+    assert daemon.run(unkept(wave_of("w", agent_of("x", "true"))), workspace)["outcome"] == "succeeded"
 
 
 def test_ends_on_a_full_disk_without_a_daemon_are_known_to_the_next(
     small_disk: Path, daemon: Daemon, workspace: Path
 ) -> None:
-    session = daemon.submit(plan_of(wave_of("w", waiting("a"), waiting("b")), min_free_disk=0), workspace)
+    session = daemon.submit(unkept(wave_of("w", waiting("a"), waiting("b"))), workspace)
     wait_for(lambda: (workspace / "up-a").exists() and (workspace / "up-b").exists())
     seen = daemon.events(session)
     daemon.kill()
@@ -135,7 +139,7 @@ def test_ends_on_a_full_disk_without_a_daemon_are_known_to_the_next(
 
 def test_a_full_disk_never_blocks_what_prints(small_disk: Path, daemon: Daemon, workspace: Path) -> None:
     command = f"{sys.executable} -c \"import sys; sys.stdout.write('x' * {30 * MB})\"; touch printed"
-    view = daemon.run(plan_of(wave_of("w", agent_of("a", command)), min_free_disk=0), workspace)
+    view = daemon.run(unkept(wave_of("w", agent_of("a", command))), workspace)
     run = assignments(view)["a"]["runs"][0]
     assert (workspace / "printed").exists()
     assert run["dropped_bytes"] > 10 * MB
