@@ -69,7 +69,7 @@ def started(workspace: Path) -> list[str]:
 
 
 def unkept(wave: Mapping[str, Any]) -> dict[str, Any]:
-    """A plan for a disk that has no room for snapshots: their store wants 64 MB to stay free."""
+    """A plan for a machine too short for snapshots: their store wants 64 MB to stay free, and git wants processes."""
     return {**plan_of(wave, min_free_disk=0), "snapshots": {"enabled": False}}
 
 
@@ -272,7 +272,7 @@ def contained(short_tmp: Path, request: pytest.FixtureRequest) -> Iterator[Daemo
 def test_without_processes_to_be_had_runs_wait_and_are_started_once(contained: Daemon, workspace: Path) -> None:
     names = [f"a{number:02}" for number in range(60)]
     agents = [agent_of(name, ["sh", "-c", f"echo {name} >> ledger; exec sleep 0.5"]) for name in names]
-    session = contained.submit(plan_of(wave_of("w", *agents)), workspace)
+    session = contained.submit(unkept(wave_of("w", *agents)), workspace)  # git needs processes of its own
     wait_for(lambda: "no process can be made" in problems(contained))
     assert contained.view(session)["state"] == "running"
     view = contained.settled(session)
