@@ -17,6 +17,7 @@ from waved.errors import ResourceError
 from waved.journal import images, salvage
 from waved.journal.images import Image, folder_of, own_code
 from waved.journal.store import Journal
+from waved.masking import Masks
 from waved.reactor import imaging
 from waved.reactor.imaging import Imaging
 from waved.reactor.restore import restore
@@ -75,7 +76,7 @@ def test_a_kept_image_is_read_after_reopening_and_only_what_came_since_is_folded
         assert (found.events, found.imaged, found.unused) == (6, 5, "")
         assert found.session == replay(journal.of_session("s"))
         assert asked == [0, made.seq - 1]
-        sessions = Sessions(other)
+        sessions = Sessions(other, Masks())
         tallies = sessions.recover()
         assert (tallies["s"].imaged, tallies["s"].since) == (5, 1)
         assert (tallies["t"].imaged, tallies["t"].since) == (0, 3)

@@ -20,6 +20,7 @@ from waved.errors import ResourceError
 from waved.journal import salvage
 from waved.journal.schema import MIGRATIONS, SCHEMA
 from waved.journal.store import Journal, JournalError
+from waved.masking import Masks
 from waved.reactor.sessions import Sessions, replay
 
 FROZEN = Path(__file__).parents[2] / "fixtures" / "journal"
@@ -161,7 +162,7 @@ def test_what_can_be_read_of_a_damaged_journal_goes_on_and_what_was_torn_is_name
     salvage.mark(path)
     with closing(Journal(path)) as journal:
         assert journal.last_seq > highest, "a number that a client has seen is never given again"
-        sessions = Sessions(journal)
+        sessions = Sessions(journal, Masks())
         sessions.recover()
         assert set(sessions.live) == set(), "what went on when events were lost is not trusted"
         assert set(sessions.unreadable) == {"torn", "last"}
@@ -223,7 +224,7 @@ def test_a_damaged_row_costs_its_own_session_alone(path: Path, column: str, valu
         database.execute(f"UPDATE events SET {column} = ? WHERE seq = (SELECT max(seq) FROM events)", (value,))
         database.commit()
     with closing(Journal(path)) as journal:
-        sessions = Sessions(journal)
+        sessions = Sessions(journal, Masks())
         sessions.recover()
         assert set(sessions.live) == {"good"}
         assert said in sessions.unreadable["bad"]
@@ -233,10 +234,10 @@ def test_a_damaged_row_costs_its_own_session_alone(path: Path, column: str, valu
 def test_lists_show_ended_sessions_as_they_were_kept(path: Path) -> None:
     expected = frozen(1, path)
     with closing(Journal(path)) as journal:
-        folded = Sessions(journal)
+        folded = Sessions(journal, Masks())
         folded.recover()
         first = folded.newest(10)
-        kept = Sessions(journal)
+        kept = Sessions(journal, Masks())
         kept.recover()
         assert kept.newest(10) == first
         ended = [item["session"] for item in first if item["state"] == "ended"]
