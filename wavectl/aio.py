@@ -27,7 +27,7 @@ from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
 from wavectl.outcomes import WaitTimeoutError, is_settled
 from wavectl.submission import Submission
 from wavectl.transport import GIT_WAIT
-from waved.errors import NoDaemonError, ProtocolError
+from waved.errors import NoDaemonError, ProtocolError, WavedError
 from waved.ipc.wire import decode
 
 Events = list[Event]
@@ -43,8 +43,12 @@ class _Line:
         self.waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.lost = False
         self._socket = context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        self._monitor = self._socket.get_monitor_socket(transport.LOST_EVENTS)
+        try:
+            self._told = transport.prepare(self._socket, endpoint)
+        except WavedError:
+            self._socket.close(0)
+            raise
+        self._monitor = self._socket.get_monitor_socket(self._told.events)
         self._monitor.linger = 0
         self._socket.connect(endpoint)
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
@@ -68,12 +72,13 @@ class _Line:
                 future.set_result(envelope)
 
     async def _watch(self) -> None:
-        await self._monitor.recv_multipart()
+        while (failure := self._told.heard(await self._monitor.recv_multipart())) is None:
+            pass
         # What has arrived counts, even if the daemon ended right after it was sent: let the reader take it first.
         while await self._socket.poll(0):
             await asyncio.sleep(0)
         self.lost = True
-        self._fail(transport.BrokenError())
+        self._fail(failure)
 
     def _fail(self, error: Exception) -> None:
         for future in self.waiting.values():

@@ -32,6 +32,7 @@ COMMANDS = {
     "rollback": "Bring files back to what they were.",
     "snapshots": "List, compare, bring back what is kept.",
     "daemon": "Start, stop, upgrade, or look at the daemon.",
+    "keys": "Say who may use the daemon over TCP.",
     "service": "Run the daemon as a service of systemd.",
     "doctor": "See what is installed of all that waved can use.",
     "completion": "Print the completion script of a shell.",
@@ -104,14 +105,17 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--socket", metavar="PATH", envvar="WAVED_SOCKET", help="The daemon's socket (path or ZeroMQ address).")
+@click.option("--host", metavar="HOST[:PORT]", help="Speak to a daemon on another machine (see `wavectl keys`).")
 @click.option("--system", is_flag=True, help="Speak to the system service, not to a daemon of your own.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
 @click.pass_context
-def cli(ctx: click.Context, socket: str | None, system: bool) -> None:
+def cli(ctx: click.Context, socket: str | None, host: str | None, system: bool) -> None:
     """Run fleets of coding agents in waves, in parallel, under guard."""
-    ctx.obj = Settings(SYSTEM_SOCKET if system else socket)
+    if host and system:
+        raise click.UsageError("--host and --system are two daemons: name one", ctx)
+    ctx.obj = Settings(SYSTEM_SOCKET if system else f"tcp://{host.removeprefix('tcp://')}" if host else socket)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -30,7 +30,7 @@ from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
 from wavectl.outcomes import WaitTimeoutError, is_settled
 from wavectl.submission import Submission
 from wavectl.transport import GIT_WAIT
-from waved.errors import NoDaemonError
+from waved.errors import NoDaemonError, WavedError
 from waved.ipc.wire import decode
 
 Events = list[Event]
@@ -42,7 +42,8 @@ Rows = list[dict[str, Any]]
 class Client:
     """A connection to one daemon (requirement O6).
 
-    `endpoint`: a socket's path or ZeroMQ address; by default `$WAVED_SOCKET`, else the user's own daemon.
+    `endpoint`: a socket's path, or `tcp://HOST:PORT` of a daemon elsewhere (docs/wavectl.md, "Other machines"); by
+    default `$WAVED_SOCKET` or `$WAVED_HOST`, else the user's own daemon.
     `timeout`: seconds to wait for an answer. `reconnect`: seconds that a follower (`events(follow=True)`, `wait`,
     `deploy`, `run`) goes on trying when the daemon is gone, because it may be restarting.
     `start`: start a private daemon for this user when none answers.
@@ -58,6 +59,7 @@ class Client:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._watch: transport.Watch | None = None
         if start:
             from wavectl.daemon import ensure
 
@@ -122,33 +124,37 @@ class Client:
                 envelope = decode(channel.recv())
                 if envelope.get("id") == request_id or (envelope.get("id") == 0 and "error" in envelope):
                     return transport.result_of(envelope)
-            if self._is_lost(monitor):
+            if (failure := self._failure()) is not None:
                 self._drop()
-                raise transport.BrokenError
+                raise failure
         self._drop()
         raise transport.no_daemon(self.endpoint, f"no answer within {seconds:g} s")
 
     def _connected(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        if self._socket is not None and self._monitor is not None and self._is_lost(self._monitor):
+        if self._failure() is not None:
             self._drop()
         if self._socket is None or self._monitor is None:
             transport.probe(self.endpoint)
             if self._context is None:
                 self._context = zmq.Context()
             self._socket = self._context.socket(zmq.DEALER)
-            self._socket.linger = 0
-            self._monitor = self._socket.get_monitor_socket(transport.LOST_EVENTS)
+            try:
+                self._watch = transport.prepare(self._socket, self.endpoint)
+            except WavedError:
+                self._drop()
+                raise
+            self._monitor = self._socket.get_monitor_socket(self._watch.events)
             self._monitor.linger = 0
             self._socket.connect(self.endpoint)
         return self._socket, self._monitor
 
-    @staticmethod
-    def _is_lost(monitor: zmq.Socket[bytes]) -> bool:
-        lost = False
-        while monitor.poll(0):
-            monitor.recv_multipart()
-            lost = True
-        return lost
+    def _failure(self) -> Exception | None:
+        """Why the connection is lost, if it is."""
+        while self._monitor is not None and self._watch is not None and self._monitor.poll(0):
+            failure = self._watch.heard(self._monitor.recv_multipart())
+            if failure is not None:
+                return failure
+        return None
 
     def _drop(self) -> None:
         if self._socket is not None:
@@ -156,7 +162,7 @@ class Client:
             self._socket.close(0)
         if self._monitor is not None:
             self._monitor.close(0)
-        self._socket = self._monitor = None
+        self._socket = self._monitor = self._watch = None
 
     # --- the wire's methods -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zmq
@@ -27,6 +27,9 @@ READ_ONLY = frozenset(
         "session.status",
         "events.read",
         "logs.read",
+        "session.metrics",
+        "keys.list",
+        "keys.server",
         "snapshots.list",
         "snapshots.show",
         "snapshots.diff",
@@ -48,17 +51,30 @@ class BrokenError(Exception):
 
 
 def endpoint_of(given: str | None, environ: Mapping[str, str] | None = None) -> str:
-    """The ZeroMQ address to use: `given` (an address or a socket's path), else WAVED_SOCKET, else the user's own."""
+    """The ZeroMQ address to use: `given` (an address or a socket's path), else WAVED_SOCKET or WAVED_HOST, else that of
+    the user's own daemon. Raises BadRequestError when it is no address.
+    """
     env = os.environ if environ is None else environ
-    chosen = given or env.get("WAVED_SOCKET") or locate(env).endpoint
+    chosen = given or env.get("WAVED_SOCKET")
+    if not chosen and env.get("WAVED_HOST"):
+        chosen = f"tcp://{env['WAVED_HOST'].removeprefix('tcp://')}"
+    chosen = chosen or locate(env).endpoint
+    if chosen.startswith("tcp://"):
+        from wavectl import remote
+
+        return remote.address_of(chosen)
     return chosen if "://" in chosen else f"ipc://{os.path.abspath(chosen)}"  # noqa: PTH100 — a text is wanted
 
 
 def probe(endpoint: str) -> None:
-    """See at once whether somebody listens, where that can be seen (unix sockets); ZeroMQ itself would wait silently.
+    """See at once whether somebody listens; ZeroMQ itself would wait silently.
 
     Raises NoDaemonError, or NotAllowedError when the socket belongs to someone else.
     """
+    if endpoint.startswith("tcp://"):
+        from wavectl import remote
+
+        remote.probe(endpoint)
     if not endpoint.startswith("ipc://"):
         return
     path = endpoint.removeprefix("ipc://")
@@ -95,7 +111,48 @@ def _why_not(error: OSError) -> str:
 
 def no_daemon(endpoint: str, why: str) -> NoDaemonError:
     """The error for a daemon that does not answer; names the socket and how to start one."""
+    if endpoint.startswith("tcp://"):
+        from wavectl import remote
+
+        return remote.no_daemon(endpoint, why)
     return NoDaemonError(f"no daemon answers on {endpoint.removeprefix('ipc://')}: {why}", START_HINT)
+
+
+def prepare(channel: zmq.Socket[Any], endpoint: str) -> Watch:
+    """Make a socket ready to connect: over TCP it speaks CURVE. Raises NotAllowedError when it has no keys for that."""
+    channel.linger = 0
+    if endpoint.startswith("tcp://"):
+        from wavectl import remote
+
+        remote.secure(channel, endpoint)
+        return Watch(endpoint, remote.EVENTS)
+    return Watch(endpoint, LOST_EVENTS)
+
+
+class Watch:
+    """Makes sense of what a socket monitor tells of a connection."""
+
+    def __init__(self, endpoint: str, events: int) -> None:
+        self.events = events
+        """What the monitor is to tell."""
+        self._endpoint = endpoint
+        self._secret = endpoint.startswith("tcp://")
+        self._through = not self._secret
+
+    def heard(self, parts: Sequence[bytes]) -> Exception | None:
+        """Why the connection is lost, or cannot be: BrokenError or NotAllowedError; None: it is not."""
+        kind = int.from_bytes(parts[0][:2], "little")
+        if kind == zmq.Event.HANDSHAKE_SUCCEEDED:
+            self._through = True
+            return None
+        if self._secret:
+            from wavectl import remote
+
+            if kind == zmq.Event.HANDSHAKE_FAILED_AUTH:
+                return remote.not_authorized(self._endpoint)
+            if not self._through:
+                return remote.not_the_server(self._endpoint)
+        return BrokenError()
 
 
 def unknown_fate(method: str) -> NoDaemonError:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from waved.errors import NotAllowedError
+
+PORT = 7417
+"""Where a daemon is looked for on another host when no port is named."""
+_ADDRESS = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[\w.-]+|\*):(\d{1,5})")
+
+
+def is_address(text: str) -> bool:
+    """Whether this is `tcp://HOST:PORT`."""
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and 0 < int(found[2]) < 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,11 @@ class Locations:
     def lock(self) -> Path:
         """Held by the one daemon of this state folder."""
         return self.state / "daemon.lock"
+
+    @property
+    def keys(self) -> Path:
+        """The daemon's key pair and whom it lets in over TCP."""
+        return self.state / "keys"
 
     @property
     def log(self) -> Path:

@@ -182,7 +182,9 @@ def serve(
     server = Server(locations.control_socket, listener)
     access.share(locations, configured.socket_group)
     reactor = Reactor(locations, journal, server, pool, Manager(), masks)
-    reactor.shared = bool(configured.socket_group)
+    reactor.shared = reactor.admission.shared = bool(configured.socket_group)
+    if configured.listen:
+        server.listen(configured.listen, reactor.keyring)
     reactor.idle_exit = options.idle_exit
     reactor.command = [*handover.program(), *_as_options(locations), *options.words()]
     for number in (signal.SIGTERM, signal.SIGINT):

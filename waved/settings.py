@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from waved.config import is_address
 from waved.errors import ConfigError, PlanError
 from waved.plan import shape
 from waved.plan.base import Model
@@ -53,8 +54,17 @@ class Settings(Model):
     """What becomes of sessions when the daemon is told to stop: end them, or leave their agents running."""
     socket_group: Word = ""
     """A group whose members may use the control socket (mode 0660); without it only the daemon's own user may."""
+    listen: Word = ""
+    """Serve authorised clients over TCP at this address as well ("tcp://127.0.0.1:7417"); see `wavectl keys`."""
     log: LogSettings = Field(default_factory=LogSettings)
     """Where the log goes."""
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not is_address(value):
+            raise ValueError('must be an address as "tcp://127.0.0.1:7417", with a port')
+        return value
 
 
 def find(environ: Mapping[str, str] | None = None) -> Path:

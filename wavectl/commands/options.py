@@ -91,12 +91,18 @@ def known_agent(view: dict[str, Any], name: str) -> str:
     raise NotFoundError(f'session {view["session"]} has no agent "{name}"', hint)
 
 
+def socket_while_completing(ctx: click.Context) -> str | None:
+    """The daemon that a command line being completed names: no callback has run yet."""
+    given = ctx.find_root().params
+    return f"tcp://{given['host'].removeprefix('tcp://')}" if given.get("host") else given.get("socket")
+
+
 def complete_session(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Ids and names of sessions for the shell; nothing when no daemon answers at once."""
     from wavectl.client import Client
     from waved.errors import WavedError
 
-    socket = ctx.find_root().params.get("socket")
+    socket = socket_while_completing(ctx)
     try:
         with Client(socket, timeout=_COMPLETE_WITHIN) as client:
             sessions = client.list()

@@ -7,7 +7,14 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from wavectl.commands.options import complete_session, connect, json_option, print_json, print_lines
+from wavectl.commands.options import (
+    complete_session,
+    connect,
+    json_option,
+    print_json,
+    print_lines,
+    socket_while_completing,
+)
 from wavectl.commands.rollback import carry_out
 
 _COMPLETE_WITHIN = 1.0
@@ -19,7 +26,7 @@ def complete_snapshot(ctx: click.Context, param: click.Parameter, incomplete: st
     from waved.errors import WavedError
 
     try:
-        with Client(ctx.find_root().params.get("socket"), timeout=_COMPLETE_WITHIN) as client:
+        with Client(socket_while_completing(ctx), timeout=_COMPLETE_WITHIN) as client:
             found = client.snapshots(str(ctx.params.get("session") or ""))
     except WavedError:
         return []

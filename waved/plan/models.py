@@ -18,6 +18,7 @@ from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
 
 OnFailure = Literal["retry", "rollback", "continue", "stop"]
 OnLost = Literal["hold", "retry", "fail"]
+Control = Literal["none", "view", "own"]
 
 
 def _output_from_text(value: object) -> object:
@@ -121,6 +122,9 @@ class Agent(Model):
     """The model the program is to use, in the program's own spelling."""
     permissions: Literal["read", "edit", "all"] = "edit"
     """What it may do unasked: only look, also edit files of the workspace, or anything; see [agents](agents.md)."""
+    control: Control = "none"
+    """What it may ask waved itself (`wavectl` in its own shell): nothing, to look at everything, or to look at its own
+    session."""
     prompt: Word = ""
     """What to do: a template."""
     prompt_file: Word | None = None

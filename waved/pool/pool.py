@@ -111,6 +111,10 @@ class Pool:
         """Runs that have a worker."""
         return len(self._workers)
 
+    def run_of(self, pid: int) -> str:
+        """The run that the worker with this pid owns; "" when it is no worker's."""
+        return next((run for run, worker in self._workers.items() if worker.pid == pid), "")
+
     @property
     def starting(self) -> bool:
         """Whether a released run has neither begun nor ended yet."""

@@ -21,6 +21,7 @@ from waved.pool.linux import boot_seconds
 from waved.pool.messages import Start
 from waved.pool.pool import Pool
 from waved.reactor import forecast
+from waved.reactor.admission import granted
 from waved.reactor.clock import Clock
 from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
@@ -115,7 +116,10 @@ class Effects:
     def _spec(self, session: Session, event: ev.RunStarting) -> dict[str, Any]:
         folder = self._folder(session)
         environment = self._sessions.environment(session.id, folder)
-        return spec_of(session, event, environment, str(folder), self._clock.offset)
+        spec = spec_of(session, event, environment, str(folder), self._clock.offset)
+        if granted(session, event.purpose, event.assignment, event.agent) != "none":
+            spec["env"]["WAVED_SOCKET"] = str(self._locations.control_socket)
+        return spec
 
     def _start(self, session: Session, event: ev.RunStarting) -> Start:
         return Start(event.run, self._spec(session, event), event.timeout, event.timeout_of)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from waved.domain.events import KINDS, Event
+from waved.errors import ResourceError
 from waved.journal.rows import Row
 from waved.journal.store import Journal
 from waved.reactor.sessions import describe
 
 RECENT = 10_000
 MAX_WAITING = 1_000
-"""Clients that may wait at once; one more is answered at once, with nothing."""
+"""Clients that may wait at once; one more is refused."""
 
 Answer = Callable[[dict[str, Any]], None]
 
@@ -50,12 +51,14 @@ class Followers:
     ) -> None:
         """Answer now if there is something after `after`, else when there is, or at `due` (waved's clock).
 
-        `session` and `kinds` narrow it down; empty means any.
+        `session` and `kinds` narrow it down; empty means any. Raises ResourceError when too many wait already.
         """
         follower = _Follower(session, kinds, after, limit, due or 0.0, answer)
         result = self._read(follower)
-        if result["events"] or due is None or len(self._waiting) >= MAX_WAITING:
+        if result["events"] or due is None:
             answer(result)
+        elif len(self._waiting) >= MAX_WAITING:
+            raise ResourceError(f"{MAX_WAITING} clients follow events already", "end some of them")
         else:
             self._waiting.append(follower)
 

@@ -21,8 +21,9 @@ from waved.ipc import wire
 from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
+from waved.reactor import key_methods as keys
 from waved.reactor import snapshot_methods as snapshots
-from waved.reactor.identity import as_ourselves
+from waved.reactor.identity import as_ourselves, without_our_own
 from waved.reactor.logs import MAX_READ, read_output
 from waved.reactor.measuring import measured
 from waved.reactor.params import Params
@@ -83,7 +84,7 @@ def daemon_upgrade(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     return None
 
 
-def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Accept a plan: the checklist begins at once."""
     given = params.table("plan")
     source = params.text("source", "")
@@ -99,8 +100,9 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     reactor.require_room()
     if len(reactor.sessions.live) >= MAX_SESSIONS:
         raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
-    if reactor.shared:
-        environment = as_ourselves(environment)
+    environment = without_our_own(environment)
+    if reactor.shared or asked.caller.remote:
+        environment = as_ourselves(environment, remote=asked.caller.remote)
     session_id = reactor.sessions.new_id(plan.session.name)
     folder = reactor.locations.session(session_id)
     try:
@@ -118,7 +120,7 @@ def session_submit(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
         plan=_without_values(plan),
         workspace=os.path.realpath(workspace),
         plan_path=plan_path,
-        submitted_by=submitted_by,
+        submitted_by=reactor.admission.name_of(asked) if asked.caller.remote else submitted_by,
         waived=waived,
         guarded=True,
     )
@@ -153,13 +155,15 @@ def _without_values(plan: Plan) -> dict[str, Any]:
     return dumped
 
 
-def session_list(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+def session_list(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Summaries, newest first."""
     limit = params.integer("limit", 50, 1, 1000)
     state = params.text("state", "")
     params.finish()
-    found = reactor.sessions.newest(limit)
-    return {"sessions": [item for item in found if state in ("", item["state"])]}
+    # An agent that may look at its own session sees that alone, however many newer ones there are.
+    found = reactor.sessions.newest(1_000 if asked.only else limit)
+    fitting = [item for item in found if state in ("", item["state"]) and asked.only in ("", item["session"])]
+    return {"sessions": fitting[:limit]}
 
 
 def session_status(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
@@ -178,7 +182,7 @@ def session_metrics(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     return None
 
 
-def session_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+def session_stop(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """End a session, or one agent of it."""
     wanted = params.text("session", "")
     agent = params.text("agent", "")
@@ -186,18 +190,18 @@ def session_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     params.finish()
     reactor.require_journal()
     session = reactor.sessions.get(wanted)
-    reactor.record(requests.stop(session, agent, reason, "a client"))
+    reactor.record(requests.stop(session, agent, reason, reactor.admission.name_of(asked)))
     return {}
 
 
-def session_retry(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+def session_retry(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Run again what did not succeed."""
     wanted = params.text("session", "")
     agents = params.texts("agents")
     params.finish()
     session = reactor.sessions.get(wanted)
     reactor.require_room()
-    found = requests.retry(session, agents, "a client")
+    found = requests.retry(session, agents, reactor.admission.name_of(asked))
     reactor.reopen(session)
     reactor.record(found)
     return {
@@ -205,12 +209,12 @@ def session_retry(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     }
 
 
-def session_resume(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
+def session_resume(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Let a held session go on."""
     wanted = params.text("session", "")
     params.finish()
     reactor.require_journal()
-    reactor.record(requests.resume(reactor.sessions.get(wanted), "a client"))
+    reactor.record(requests.resume(reactor.sessions.get(wanted), reactor.admission.name_of(asked)))
     return {}
 
 
@@ -253,6 +257,10 @@ def logs_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
 READING = frozenset({"daemon.status", "session.list", "session.status"})
 """Methods that are answered even while the journal cannot be written."""
 METHODS: dict[str, Method] = {
+    "keys.server": keys.server_key,
+    "keys.list": keys.listed,
+    "keys.authorize": keys.authorize,
+    "keys.revoke": keys.revoke,
     "daemon.status": daemon_status,
     "daemon.stop": daemon_stop,
     "daemon.upgrade": daemon_upgrade,

@@ -22,12 +22,14 @@ from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, fold
 from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
+from waved.ipc.keys import Keyring
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
 from waved.masking import Masks
 from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool
 from waved.reactor import narration, upgrade
+from waved.reactor.admission import Admission
 from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
@@ -90,6 +92,8 @@ class Reactor:
         self.runs = Runs(
             self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect, self.guarding
         )
+        self.keyring = Keyring(locations.keys)
+        self.admission = Admission(self.sessions, pool, server)
         self.started = self.clock.now()
         self.command: list[str] = []
         """How this program is started, for an upgrade."""
@@ -120,8 +124,8 @@ class Reactor:
         signals = SignalWakeup()
         poller = zmq.Poller()
         poller.register(signals.fileno(), zmq.POLLIN)
-        poller.register(self.server.socket, zmq.POLLIN)
-        poller.register(self.server.monitor, zmq.POLLIN)
+        for socket in self.server.sockets:
+            poller.register(socket, zmq.POLLIN)
         poller.register(self.inbox.fileno(), zmq.POLLIN)
         poller.register(self.pool.fileno(), zmq.POLLIN)
         self._recover()
@@ -145,7 +149,7 @@ class Reactor:
                 news()
             else:
                 self._guarded(self._fact, news)
-        self.server.mind_descriptors()
+        self.server.mind()
         for asked in self.server.receive():
             self._last_use = now
             self._call(asked)
@@ -344,7 +348,7 @@ class Reactor:
                 self.server.answer(asked, result)
             else:
                 refusal = ResourceError(f"not done yet: {error.message}", hint)
-                self.server.refuse(asked.route, asked.request.id, refusal)
+                self.server.refuse(asked, refusal)
         self._replies = []
 
     def require_journal(self) -> None:
@@ -397,15 +401,16 @@ class Reactor:
         method = METHODS.get(request.method)
         if method is None:
             unknown = BadRequestError(f"no method {request.method[:80]!r}", "known: " + ", ".join(METHODS))
-            self.server.refuse(asked.route, request.id, unknown)
+            self.server.refuse(asked, unknown)
             return
         try:
-            result = method(self, Params(request.method, request.params), asked)
+            asked = self.admission.admit(asked)
+            result = method(self, Params(request.method, asked.request.params), asked)
         except WavedError as error:
-            self.server.refuse(asked.route, request.id, error)
+            self.server.refuse(asked, error)
         except Exception as error:  # noqa: BLE001 — invariant 9: a defect is answered and logged, never fatal
             self._defect(request.method, error)
-            self.server.refuse(asked.route, request.id, InternalError(f"{type(error).__name__}: {error}"))
+            self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
         else:
             if result is not None and self._journal_problem and request.method in READING:
                 # What is known is shown, though it cannot be written down: nobody is left in the dark.
@@ -427,7 +432,7 @@ class Reactor:
 
         def failed(error: BaseException) -> None:
             self._defect(asked.request.method, error)
-            self.server.refuse(asked.route, asked.request.id, InternalError(f"{type(error).__name__}: {error}"))
+            self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
 
         self.helpers.run(work, failed)
 
@@ -471,7 +476,7 @@ class Reactor:
                 version = upgrade.version_of(self.command)
             except WavedError as error:
                 unfit = error
-                self.inbox.put(lambda: self.server.refuse(asked.route, asked.request.id, unfit))
+                self.inbox.put(lambda: self.server.refuse(asked, unfit))
             else:
                 self.inbox.put(lambda: self._give_way(asked, version))
 
@@ -481,7 +486,7 @@ class Reactor:
         try:
             self._must_not_end()
         except WavedError as error:
-            self.server.refuse(asked.route, asked.request.id, error)
+            self.server.refuse(asked, error)
             return
         result = {"from": __version__, "to": version, "pid": os.getpid(), "started": self.started}
         self._replies.append((asked, result))

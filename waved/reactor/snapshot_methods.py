@@ -265,7 +265,7 @@ def _later(reactor: Reactor, asked: Asked, session: Session, job: Callable[[Shad
         known = error if isinstance(error, WavedError) else InternalError(f"{type(error).__name__}: {error}")
         if known is not error:
             guarding.report(asked.request.method, error)
-        reactor.inbox.put(partial(reactor.server.refuse, asked.route, asked.request.id, known))
+        reactor.inbox.put(partial(reactor.server.refuse, asked, known))
 
     guarding.keeper.run(session.workspace, work, failed)
     return None

@@ -36,7 +36,9 @@ def test_the_shipped_file_opens_the_socket_to_the_services_group() -> None:
         line.removeprefix("# ") for line in SHIPPED.read_text().splitlines() if re.match(r"# (\[|\w+ = )", line)
     ]
     whole = tomllib.loads("\n".join(commented))
-    assert Settings.model_validate(whole) == Settings(log=LogSettings(file="/var/log/waved/waved.log"))
+    assert Settings.model_validate(whole) == Settings(
+        listen="tcp://127.0.0.1:7417", log=LogSettings(file="/var/log/waved/waved.log")
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,8 @@ def test_the_shipped_file_opens_the_socket_to_the_services_group() -> None:
         ('\non_stop = "never"\n', ':2: on_stop: must be one of "stop", "detach"; found "never"'),
         ('[log]\nfile = "here.log"\n', ":2: log.file: must be an absolute path"),
         ('[log]\nmax_size = "1KB"\n', ":2: log.max_size: must be at least 65536; found"),
+        ('listen = "127.0.0.1:7417"\n', ':1: listen: must be an address as "tcp://127.0.0.1:7417", with a port'),
+        ('listen = "tcp://127.0.0.1:70000"\n', ":1: listen: must be an address"),
         ("on_stop = stop\n", ": not TOML: Invalid value"),
         ("\xff", " is not UTF-8 text"),
     ],
