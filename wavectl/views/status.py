@@ -54,7 +54,7 @@ def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list
         note = f"{note} · {acting}" if note else acting
     return [
         glyph(word, paint), assignment["key"], coloured(word, paint), again, lasting(elapsed(assignment, now)),
-        paint(note, "" if word in ("failed", "timed-out", "lost") else "dim"),
+        paint(note, "" if word in ("failed", "oom", "timed-out", "lost") else "dim"),
     ]  # fmt: skip
 
 

@@ -24,12 +24,17 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "timed-out": ("✗", "red"),
     "stopped": ("■", "yellow"),
     "lost": ("?", "red"),
+    "oom": ("✗", "red"),
     "skipped": ("–", "dim"),
 }
 
 
 def word_of(thing: dict[str, Any]) -> str:
-    """The word for a session, wave or assignment: its outcome once it has ended, else its state."""
+    """The word for a session, wave or assignment: its outcome once it has ended, else its state. An assignment that has
+    failed for want of memory is told as "oom".
+    """
+    if thing["state"] == "ended" and thing["outcome"] == "failed" and (runs := thing.get("runs")):
+        return "oom" if runs[-1].get("cause") == "oom" else "failed"
     return str(thing["outcome"] or thing["state"]) if thing["state"] == "ended" else str(thing["state"])
 
 

@@ -71,6 +71,7 @@ class Run:
     leftovers: list[str] = field(default_factory=list)
     cpu_seconds: float | None = None
     max_rss: int | None = None
+    memory_peak: int | None = None
     judged: bool | None = None
     """What the program's own last word amounts to; None: it has none."""
     cause: str = ""

@@ -161,6 +161,8 @@ def _run(run: Run) -> dict[str, Any]:
         "leftovers": list(run.leftovers),
         "cpu_seconds": run.cpu_seconds,
         "max_rss": run.max_rss,
+        "memory_peak": run.memory_peak,
+        "cause": run.cause,
         "acting": run.acting,
         "acting_since": run.acting_since,
         "tool": run.tool,

@@ -6,6 +6,7 @@
     disk            enough room in the workspace and for waved's own state
     commands        every program the plan names exists
     file sizes      no file is over the limit of a monitor that wants none there to begin with
+    resources       how the limits of the plan are kept, and which are not
     session-folder  is made
 
 A person can waive an item by its name.
@@ -16,10 +17,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from waved.gates import commands, sizes
+from waved.gates.confinement import Kept, how_kept, limits_of
 from waved.gates.shown import shown
 from waved.gates.workspace import GIT_PATIENCE, GitStatus, disk_problem, git_status, is_repository, write_problem
 from waved.plan.models import Plan
@@ -43,6 +45,8 @@ class ChecklistRequest:
     active: Sequence[tuple[str, str]]
     """The other sessions that have not ended: id and workspace."""
     patience: float = PATIENCE
+    kept: Kept = field(default_factory=Kept)
+    """How limits of resources are kept here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def run_checklist(request: ChecklistRequest) -> Iterator[Item]:
         yield _patiently(lambda: _commands(request), "commands", request.patience)
         if sizes.monitors(request.plan):
             yield _patiently(lambda: _sizes(request), "file sizes", request.patience)
+        if limits_of(request.plan):
+            yield Item("resources", ok=True, detail=how_kept(request.plan, request.kept))
         if request.plan.session.folder is not None:
             yield _patiently(lambda: _session_folder(request), "session-folder", request.patience)
 

@@ -1,13 +1,13 @@
-"""What a plan allows agents: money and tokens, silence, documentation look-ups (requirements S2, M4, C4)."""
+"""What a plan allows agents: money, tokens, memory, processors, silence, documentation (requirements S2, M4, C4)."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from waved.plan.base import Model
-from waved.plan.quantities import Duration, Glob
+from waved.plan.quantities import Duration, Glob, MemorySize
 
 
 def _money(value: object) -> object:
@@ -45,6 +45,26 @@ class Budget(Model):
     """US dollars, as far as the programs tell their cost."""
     soft: float = Field(default=0.8, gt=0, le=1)
     """When this share is used up, that is a finding (monitor `budget`); when all is, its agents are stopped."""
+
+
+class Resources(Model):
+    """What of the machine each run of an agent may use; [operations](operations.md#limits) says how that is kept."""
+
+    memory: MemorySize | None = None
+    """Memory of all its processes together, at least "16MB". A run that needs more is ended, and reported as `oom`."""
+    cpu: float | None = Field(default=None, ge=0.01, le=100_000)
+    """Processors it may keep busy: 1.5 is one and a half. More only makes it slower."""
+    processes: int | None = Field(default=None, ge=1, le=4_000_000)
+    """Processes and threads it may have at once; beyond, it can start no more."""
+
+
+def resources_of(default: Resources | None, own: Resources | None) -> dict[str, Any]:
+    """What holds for an agent: its `own` limits, and the session's where it says nothing; only those that are set."""
+    given: dict[str, Any] = {}
+    for each in (default, own):
+        if each is not None:
+            given |= each.model_dump(exclude_none=True)
+    return given
 
 
 class Patience(Model):

@@ -121,6 +121,14 @@ Size = Annotated[
 ]
 """A size in bytes."""
 
+MemorySize = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Field(ge=16 * 1024**2),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}], "description": 'a size of at least "16MB"'}),
+]
+"""A size in bytes that a program can live in."""
+
 OutputLimit = Annotated[
     int,
     BeforeValidator(parse_size),

@@ -20,6 +20,12 @@ from waved.pool.linux import write_small
 VARIABLE = "WAVED_CGROUP"
 """`off`, or the folder of a group (cgroup v2) below which waved may make groups; by default its own, if it may."""
 PREFIX = "waved-worker-"
+DAEMON = "waved-daemon"
+"""Below that group, where the daemon's own processes are when groups below it have controllers; the units say so, too
+(`DelegateSubgroup=`).
+"""
+_INSIDE = (DAEMON, ".control")
+"""Groups in which a process of the service finds itself instead of in ours; systemd makes `.control` for `Exec…=`."""
 _GONE_PATIENCE = 2.0
 """Seconds for killed processes to leave their group."""
 
@@ -41,7 +47,7 @@ def find_home(environ: Mapping[str, str] | None = None) -> Path | None:
 
 
 def _own() -> Path | None:
-    """The group this process is in, where the hierarchy is mounted."""
+    """The group this process is in, or the one it is a part of, where the hierarchy is mounted."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
@@ -54,7 +60,8 @@ def _own() -> Path | None:
         fields = line.split()
         root, place, kind = fields[3], fields[4], fields[fields.index("-") + 1]
         if kind == "cgroup2" and Path(path).is_relative_to(root):
-            return Path(place) / Path(path).relative_to(root)
+            own = Path(place) / Path(path).relative_to(root)
+            return own.parent if own.name in _INSIDE else own
     return None
 
 
@@ -111,13 +118,19 @@ def enter(home: str) -> str:
 def leave(home: str, group: str) -> None:
     """Step out of a group of our own and remove it; for when nobody will do that for us."""
     with contextlib.suppress(OSError):
-        write_small(f"{home}/cgroup.procs", b"0")
-        os.rmdir(group)  # noqa: PTH106
+        write_small(f"{_beside(home)}/cgroup.procs", b"0")
+        remove(Path(group))
 
 
 def step_out(group: Path) -> None:
-    """Leave one's own group for the one above it, so that the group can be frozen. Raises OSError."""
-    (group.parent / "cgroup.procs").write_text("0")
+    """Leave one's own group for the daemon's, so that the group can be frozen. Raises OSError."""
+    Path(_beside(str(group.parent)), "cgroup.procs").write_text("0")
+
+
+def _beside(home: str) -> str:
+    """Where processes may be that are in no worker's group."""
+    aside = f"{home}/{DAEMON}"
+    return aside if os.path.isdir(aside) else home  # noqa: PTH112 — in forked workers
 
 
 def freeze(group: Path, *, frozen: bool) -> None:
@@ -190,6 +203,6 @@ def _has_stepped_out(home: Path, worker: int) -> bool:
     if process is None or process.name != "waved-worker":
         return False
     try:
-        return str(worker) in (home / "cgroup.procs").read_text().split()
+        return str(worker) in Path(_beside(str(home)), "cgroup.procs").read_text().split()
     except OSError:
         return False

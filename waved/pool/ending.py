@@ -73,6 +73,10 @@ class Ending:
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
         self._leftover_term_at = None
 
+    def hurry(self) -> None:
+        """Kill what is left without a grace."""
+        self._kill_at = boot_seconds()
+
     def main_ended(self) -> None:
         """The program is gone; what it left behind gets a short grace."""
         self._main_is_gone = True

@@ -26,6 +26,7 @@ from waved.pool.birth import Being, Cradle, be_born
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.claim import TakenError, claim
+from waved.pool.confines import Confines
 from waved.pool.ending import Ending
 from waved.pool.freeze import Freezer
 from waved.pool.launch import SHORTAGES, Launch, NotStartedError, ShortageError, resolve
@@ -90,6 +91,8 @@ class Worker:
         self.freezer = Freezer(being.group)
         self.stall: Stall | None = None
         """Watches for silence, where the plan wants to know of it."""
+        self.confines: Confines | None = None
+        """Keeps the limits of the run, where the plan sets any."""
         self.freeze_asked = False
         """Before the program was started: it is frozen as soon as it is."""
         self.described = False
@@ -180,6 +183,9 @@ class Worker:
         path = resolve(self.argv, spec["cwd"], env)
         os.chdir(spec["cwd"])
         stdin = self._stdin(invocation.stdin)
+        if spec.get("resources"):
+            self.confines = Confines(spec["resources"], self.being.group)
+            self.confines.prepare()
         self.launch = Launch(path, self.argv, env, stdin, self.capture.stdout, self.capture.stderr)
 
     def _stdin(self, data: bytes | None) -> int:
@@ -201,6 +207,8 @@ class Worker:
         self.outcome.began(pid, self._clock())
         self.launch = None
         self.released = True
+        if self.confines is not None:
+            self.confines.begin()
         spec = self.spec
         if spec.get("stall"):
             self.stall = Stall(spec["stall"])
@@ -222,6 +230,9 @@ class Worker:
         if self.capture is not None:
             self.capture.close()
             self.capture = None
+        if self.confines is not None:
+            self.confines.abandon()
+            self.confines = None
 
     # --- while it runs ------------------------------------------------------------------------------------------
 
@@ -261,6 +272,15 @@ class Worker:
                 self._tell_of(self.acting)
             if self.stall is not None:
                 self._mind_silence(self.stall)
+            if self.confines is not None and self.confines.look():
+                self._out_of_memory(self.confines.breach)
+
+    def _out_of_memory(self, reason: str) -> None:
+        """It has more than it may: there is no time to ask. Of what outlived its program nothing more is said."""
+        if self.outcome.status is not None or self.ending.cause is not None:
+            self.ending.hurry()
+        else:
+            self.ending.ask("signalled", reason, 0.0, at_once=True)
 
     def _mind_silence(self, stall: Stall) -> None:
         stall.be(self.acting.state if self.acting is not None else OTHER)
@@ -282,6 +302,8 @@ class Worker:
         if self.acting is not None and (soon := self.acting.patience(told=self.line.connected)) is not None:
             due = soon if due is None else min(due, soon)
         if self.stall is not None and (soon := self.stall.patience()) is not None:
+            due = soon if due is None else min(due, soon)
+        if self.confines is not None and (soon := self.confines.patience()) is not None:
             due = soon if due is None else min(due, soon)
         if self.described:
             return due
@@ -307,6 +329,8 @@ class Worker:
     def _heed(self, message: dict[str, Any]) -> None:
         """What the daemon says while the run goes on."""
         if "connected" in message:
+            if self.confines is not None:
+                self.confines.renew()
             frozen = self.freezer.frozen is not None
             hello = {"run": self.spec["run"], "worker": os.getpid(), "started": self._started(), "frozen": frozen}
             self.line.tell({"hello": hello})
@@ -404,7 +428,12 @@ class Worker:
             os.close(self.lock)
 
     def _record(self) -> dict[str, Any]:
-        return self.outcome.record(self.spec["run"], self.ending, self.capture, self.acting)
+        told = self.outcome.record(self.spec["run"], self.ending, self.capture, self.acting)
+        if self.confines is not None:
+            if self.outcome.pid:
+                told |= self.confines.conclude(told)
+            self.confines.abandon()
+        return told
 
 
 def shown(argv: list[str]) -> list[str]:

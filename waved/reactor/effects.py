@@ -5,6 +5,7 @@ Called after the commit, with the events of one turn. Runs that start in the sam
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,8 +16,11 @@ from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.state import Node, Session
 from waved.gates.checklist import ChecklistRequest, run_checklist
+from waved.gates.confinement import Kept, limits_of
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
+from waved.pool import cgroup, controllers
+from waved.pool.controllers import Controllers
 from waved.pool.linux import boot_seconds
 from waved.pool.messages import Start
 from waved.pool.pool import Pool
@@ -56,6 +60,8 @@ class Effects:
         self._guarding = guarding
         self._started: dict[str, list[str]] = {}
         """Assignments whose start was decided in this turn, by session."""
+        self._controllers: Controllers | None = None
+        """Found out when a plan first sets limits of resources."""
         self._arming: dict[str, tuple[bool, float]] = {}
         """Sessions whose checklist waits for workers: whether all else is well, and until when to wait."""
 
@@ -151,7 +157,23 @@ class Effects:
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
+    def keep_limits(self, session: Session) -> None:
+        """Have control groups keep limits of resources, where they can, before a run of this session has any.
+
+        Done once in a daemon's life, and only when a plan wants it. The few processes of the daemon change their group
+        then, which takes some milliseconds.
+        """
+        if self._controllers is None and limits_of(session.plan):
+            self._controllers = controllers.enable(cgroup.find_home(), os.getpid())
+
+    def _kept(self) -> Kept:
+        """Which limits control groups keep, for the checklist."""
+        found = self._controllers or Controllers()
+        kept = frozenset(name for name, needed in controllers.CONTROLLER.items() if needed in found.enabled)
+        return Kept(kept, found.problem)
+
     def _begin(self, session: Session) -> None:
+        self.keep_limits(session)
         self.run_checklist(session)
         self._arm_ahead(session, forecast.first_of_wave(session, 0))
 
@@ -169,6 +191,7 @@ class Effects:
             state=self._locations.state,
             environments={"": shared, **{name: {**shared, **own.get(name, {})} for name in agents}},
             active=others,
+            kept=self._kept(),
         )
 
         def job() -> None:

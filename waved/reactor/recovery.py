@@ -28,6 +28,7 @@ _FIELDS = (
     "leftovers",
     "cpu_seconds",
     "max_rss",
+    "memory_peak",
     "judged",
     "cause",
     "reset_at",

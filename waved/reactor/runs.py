@@ -104,6 +104,7 @@ class Runs:
     def recover(self) -> None:
         """Find out what became of the runs that were under way when the last daemon ended."""
         for session in list(self._sessions.live.values()):
+            self._effects.keep_limits(session)
             for run in list(session.active.values()):
                 self._orphans[run.id] = session.id
         self.adopt()

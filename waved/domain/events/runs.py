@@ -115,14 +115,17 @@ class RunEnded(Event, kind="run.ended"):
     """Processes that outlived the main one and were ended: "pid name"."""
     cpu_seconds: float | None = None
     max_rss: int | None = None
-    """Bytes."""
+    """Bytes: the most that any one process of it had."""
     judged: bool | None = None
     """Whether the program's own last word says it succeeded; None: it says nothing, and the exit status counts."""
     cause: str = ""
-    """Why it did not, as far as it matters to what follows: see `waved.agents.reader.Cause`."""
+    """Why it did not, as far as it matters to what follows: see `waved.agents.reader.Cause`; or "oom": it was ended
+    (outcome signalled) because it needed more memory than its plan allows."""
     reset_at: float | None = None
     """With cause rate-limited: when the provider will take calls again."""
     last_words: str = ""
     """What the agent said last; at most 2,000 characters."""
     acted: dict[str, Any] = field(default_factory=dict)
     """The fields of a last `run.acted`."""
+    memory_peak: int | None = None
+    """Bytes: the most that all its processes together had; None: nobody measured that."""

@@ -137,6 +137,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.output_bytes, run.dropped_bytes, run.leftovers = event.output_bytes, event.dropped_bytes, event.leftovers
     run.rotated_bytes = event.rotated_bytes
     run.tail, run.cpu_seconds, run.max_rss = event.tail, event.cpu_seconds, event.max_rss
+    run.memory_peak = event.memory_peak
     run.judged, run.cause, run.reset_at, run.last_words = event.judged, event.cause, event.reset_at, event.last_words
     run.tool = run.acting_detail = ""
     if event.acted:
