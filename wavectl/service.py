@@ -20,6 +20,7 @@ _PACKAGED = {"waved": "/usr/bin/waved", "wavectl": "/usr/bin/wavectl"}
 """Where the unit files say the programs are."""
 _BOOTED = Path("/run/systemd/system")
 """There exactly when systemd is the machine's service manager (sd_booted(3))."""
+_SUBGROUPS_SINCE = 254
 _PATIENCE = 900.0
 """Seconds for one command: the first start may migrate a large journal."""
 
@@ -65,13 +66,13 @@ def service_files(scope: Scope) -> list[ServiceFile]:
     programs = {name: _quoted(program(name)) for name in _PACKAGED}
     if not scope.system:
         unit = (shipped / "user" / UNIT).read_text(encoding="utf-8")
-        return [ServiceFile(scope.unit_file, with_programs(unit, programs))]
+        return [ServiceFile(scope.unit_file, with_subgroup(with_programs(unit, programs)))]
     texts = {name: (shipped / name).read_text(encoding="utf-8") for name in (UNIT, "waved.sysusers", "waved.tmpfiles")}
     return [
         ServiceFile(Path("/etc/sysusers.d/waved.conf"), texts["waved.sysusers"]),
         ServiceFile(Path("/etc/tmpfiles.d/waved.conf"), texts["waved.tmpfiles"]),
         ServiceFile(Path("/etc/waved/waved.toml"), (shipped / "waved.toml").read_text(encoding="utf-8"), keep=True),
-        ServiceFile(scope.unit_file, with_programs(texts[UNIT], programs)),
+        ServiceFile(scope.unit_file, with_subgroup(with_programs(texts[UNIT], programs))),
     ]
 
 
@@ -87,6 +88,27 @@ def with_programs(unit: str, programs: Mapping[str, str]) -> str:
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def with_subgroup(unit: str) -> str:
+    """A unit whose main process is started in a group of its own, where systemd knows how (254): so the limits of
+    agents that live on are kept through a restart. An older one would warn of a word it does not know.
+    """
+    if _systemd_version() < _SUBGROUPS_SINCE:
+        return unit
+    return unit.replace("\nDelegate=yes\n", "\nDelegate=yes\nDelegateSubgroup=waved-daemon\n")
+
+
+def _systemd_version() -> int:
+    """0 when there is none."""
+    try:
+        said = subprocess.run(
+            ["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    number = said.split()[1:2]
+    return int(number[0]) if number and number[0].isdigit() else 0
 
 
 def program(name: str) -> Path:

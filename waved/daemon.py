@@ -74,6 +74,7 @@ def main(
             click.echo(__version__)
             return
         if end_leftovers:
+            leftovers.make_way()
             if not if_stopped or leftovers.wanted(options.settings()):
                 _end_leftovers(locations)
             return

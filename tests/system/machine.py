@@ -132,17 +132,21 @@ class Machine:
 
     def install(self) -> None:
         """Put waved, as it stands in this checkout, under /opt."""
-        home = self.root / str(INSTALLED)[1:]
-        (home / "bin").mkdir(parents=True)
-        (home / "bin" / "python").symlink_to(PYTHON / "bin" / Path(sys.executable).resolve().name)
-        (home / "pyvenv.cfg").write_text(f"home = {PYTHON}/bin\ninclude-system-site-packages = false\n")
-        for name, module in (("waved", "waved.daemon"), ("wavectl", "wavectl.cli")):
-            program = home / "bin" / name
-            program.write_text(_SCRIPT.format(module=module))
-            program.chmod(0o755)
-            shutil.copytree(SOURCE / name, home / "src" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        install_into(self.root / str(INSTALLED)[1:])
         # An installed wheel has its byte code beside it; the service's user could not write it.
         self.run(f"{INSTALLED}/bin/python", "-m", "compileall", "-q", f"{INSTALLED}/src")
+
+
+def install_into(home: Path) -> None:
+    """Put waved's programs and packages into what will be the folder INSTALLED of a machine."""
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "python").symlink_to(PYTHON / "bin" / Path(sys.executable).resolve().name)
+    (home / "pyvenv.cfg").write_text(f"home = {PYTHON}/bin\ninclude-system-site-packages = false\n")
+    for name, module in (("waved", "waved.daemon"), ("wavectl", "wavectl.cli")):
+        program = home / "bin" / name
+        program.write_text(_SCRIPT.format(module=module))
+        program.chmod(0o755)
+        shutil.copytree(SOURCE / name, home / "src" / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 @contextmanager

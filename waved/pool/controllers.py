@@ -65,6 +65,11 @@ def enable(home: Path | None, daemon: int) -> Controllers:
     return Controllers(frozenset(enabled), problem)
 
 
+def in_use(home: Path) -> bool:
+    """Whether `home` hands controllers on."""
+    return bool(_lines(home / "cgroup.subtree_control"))
+
+
 def release(home: Path) -> None:
     """Give all controllers back, so that `home` may hold processes again: systemd before 254 puts a service's new main
     process there. Limits are kept again when the next daemon has enabled them (`Confines.renew`).

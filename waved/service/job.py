@@ -27,15 +27,26 @@ def kind_of_job(environ: Mapping[str, str] | None = None) -> str:
     unit = env.get(VARIABLE, "")
     if not unit:
         return ""
-    manager = ["--user"] if "MANAGERPID" in env else []
-    command = ["systemctl", *manager, "--full", "--plain", "--no-legend", "--no-pager", "list-jobs"]
+    return kind_in(_ask(env, "--full", "--plain", "--no-legend", "--no-pager", "list-jobs"), unit)
+
+
+def property_of_unit(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """A property of this daemon's unit; "" when it is not set, not known to this systemd, or nobody can be asked."""
+    env = os.environ if environ is None else environ
+    unit = env.get(VARIABLE, "")
+    return _ask(env, "show", "--value", "--property", name, unit).strip() if unit else ""
+
+
+def _ask(env: Mapping[str, str], *words: str) -> str:
+    """What systemctl prints; "" when it fails."""
+    command = ["systemctl", *(["--user"] if "MANAGERPID" in env else []), *words]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return kind_in(done.stdout, unit)
+    return done.stdout
 
 
 def kind_in(listed: str, unit: str) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waved.config import Locations
-from waved.pool import cgroup, record, survivors
+from waved.pool import cgroup, controllers, record, survivors
 from waved.pool.messages import Ended, Lost
 from waved.pool.pool import Pool
-from waved.service.job import kind_of_job
+from waved.service.job import kind_of_job, property_of_unit
 
 if TYPE_CHECKING:
     from waved.settings import Settings
@@ -33,6 +33,20 @@ _PAUSE = 0.02
 def wanted(settings: Settings) -> bool:
     """Whether systemd is stopping the service for good, and the settings do not say that agents live on."""
     return settings.on_stop == "stop" and kind_of_job() == "stop"
+
+
+def make_way() -> None:
+    """Let systemd put the service's next main process where it belongs, while agents live on.
+
+    A group whose controllers limit agents must hold no process. From 254 on systemd knows where else to put the main
+    process (`DelegateSubgroup=`, which `wavectl service install` writes); before, controllers have to be given back
+    until the next daemon enables them again.
+    """
+    home = cgroup.find_home()
+    if home is None or not controllers.in_use(home):
+        return
+    if property_of_unit("DelegateSubgroup") != cgroup.DAEMON:
+        controllers.release(home)
 
 
 def end(locations: Locations, grace: float = GRACE) -> tuple[int, list[str]]:
