@@ -12,7 +12,7 @@ _SILENT = ("", "starting")
 
 def acting_note(run: dict[str, Any], now: float) -> str:
     """What a run's program is at: "Edit src/cart.ts · 12k tokens · $0.04"; "" where nobody can tell."""
-    parts = [_state(run, now), *used(run["usage"])]
+    parts = [_state(run, now), *used(run["usage"]), _behind(run)]
     return " · ".join(part for part in parts if part)
 
 
@@ -26,6 +26,12 @@ def _state(run: dict[str, Any], now: float) -> str:
         return f"rate-limited until {time.strftime('%H:%M:%S', time.localtime(run['reset_at']))}"
     said = f"{state} for {lasting(max(0.0, now - run['acting_since']))}"
     return said + (f" ({first_line(run['detail'])})" if run["detail"] else "")
+
+
+def _behind(run: dict[str, Any]) -> str:
+    """How far all of this is behind what the agent has printed; a daemon of an older version does not say."""
+    waiting = run.get("behind", 0)
+    return f"reading is {waiting / 1e6:.0f} MB behind" if waiting and run["state"] != "ended" else ""
 
 
 def used(usage: dict[str, Any]) -> list[str]:

@@ -38,6 +38,7 @@ from waved.agents.tools import called
 
 _RESULT = b'{"type":"user"'
 _PIECE = b'{"type":"stream_event"'
+_THOUGHT = b'{"type":"system","subtype":"thinking_tokens"'
 _EARLY = re.compile(rb'"tool_use_id":"([^"\\]{1,200})"')
 _LATE = re.compile(rb',"tool_result_meta":\[\{"id":"([^"\\]{1,200})"')
 _MANY = 1000
@@ -69,6 +70,9 @@ class ClaudeReader(LineReader):
     def _line(self, data: bytes, start: int, end: int) -> None:
         if data.startswith(_PIECE, start):
             self._piece(data, start, end)
+            return
+        if data.startswith(_THOUGHT, start):
+            self._think()
             return
         event = self._decoded(data, start, end)
         if event is not None:

@@ -201,12 +201,12 @@ class Progress:
 
     # --- what is told -------------------------------------------------------------------------------------------
 
-    def due(self) -> float | None:
-        """When the next report is due, perhaps in the past; None: there is nothing new to tell."""
+    def due(self, *, more: bool = False) -> float | None:
+        """When the next report is due, perhaps in the past; None: there is nothing new to tell (`more`: there is)."""
         told = self._now()
         if self._new_paths or self._new_forbidden or (told[0] != self._told[0] and told[0] in _URGENT):
             return self._reported + URGENT_INTERVAL
-        return self._reported + REPORT_INTERVAL if told != self._told else None
+        return self._reported + REPORT_INTERVAL if more or told != self._told else None
 
     def _now(self) -> tuple[Any, ...]:
         usage = self.usage

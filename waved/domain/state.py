@@ -82,6 +82,8 @@ class Run:
     acting_since: float = 0.0
     tool: str = ""
     acting_detail: str = ""
+    behind: int = 0
+    """Bytes it has printed that nobody has read yet."""
     program_session: str = ""
     provider: str = ""
     model: str = ""

@@ -167,6 +167,7 @@ def _run(run: Run) -> dict[str, Any]:
         "acting_since": run.acting_since,
         "tool": run.tool,
         "detail": run.acting_detail,
+        "behind": run.behind,
         "reset_at": run.reset_at,
         "model": run.model,
         "version": run.version,

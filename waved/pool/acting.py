@@ -17,6 +17,8 @@ from waved.pool.linux import boot_seconds
 LINGERED = "it had given its result and did not end"
 SIDE_FILE_INTERVAL = 1.0
 """Seconds between two looks at a side file, while its run goes on."""
+_TOLD = 1024 * 1024
+"""How far reading is behind is told in steps of so many bytes."""
 LINGERING = 20.0
 """Seconds a program that has given its result may take to end, unless the plan says otherwise."""
 
@@ -43,6 +45,11 @@ class Acting:
         self._cwd = Path(spec["cwd"])
         self._side_due = 0.0
         self._finished_at: float | None = None
+        self.behind = 0
+        """Bytes that are printed and not read yet."""
+        self.unread = 0
+        """Bytes that never were, once the run is over."""
+        self._told_behind = 0
 
     @property
     def state(self) -> str:
@@ -52,8 +59,8 @@ class Acting:
     def _now(self) -> float:
         return boot_seconds() + self._offset
 
-    def feed(self, stream: int, data: memoryview) -> None:
-        """Read what the program has just printed."""
+    def feed(self, stream: int, data: bytes | memoryview) -> None:
+        """Read what the program has printed."""
         reader = self._reader
         if reader is None:
             return
@@ -95,7 +102,7 @@ class Acting:
 
         `told`: there is a daemon to report to.
         """
-        times = [self._progress.due() if told else None]
+        times = [self._due() if told else None]
         if self._reader is not None and self._side:
             times.append(self._side_due)
         if self._finished_at is not None:
@@ -107,14 +114,20 @@ class Acting:
         """What the daemon is to be told now: the fields of `run.acted`; None: nothing yet."""
         now = self._now()
         self._look(now)
-        due = self._progress.due()
+        due = self._due()
         if not told or due is None or now < due:
             return None
         return self._report(now)
 
+    def _due(self) -> float | None:
+        return self._progress.due(more=self.behind // _TOLD != self._told_behind)
+
     def _report(self, now: float) -> dict[str, Any]:
         report = self._progress.report(now)
-        return {**report, "provider": self._provider, "wrote": self._in_workspace(report["wrote"])}
+        self._told_behind = self.behind // _TOLD
+        behind = self.behind if self._told_behind else 0
+        wrote = self._in_workspace(report["wrote"])
+        return {**report, "provider": self._provider, "wrote": wrote, "behind": behind}
 
     def _in_workspace(self, paths: list[str]) -> list[str]:
         """Relative to the workspace; files elsewhere are left out."""
@@ -136,6 +149,8 @@ class Acting:
             except Exception as error:  # noqa: BLE001 — as above
                 self._switch_off(error)
         judged = {} if judgement.ok is None else {"judged": judgement.ok, "judgement": judgement.reason}
+        if self.unread and not self._problem:
+            self._problem = f"{self.unread} bytes of its output were never read: they came too fast, or were removed"
         return {
             **judged,
             "cause": judgement.cause,

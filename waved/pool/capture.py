@@ -37,8 +37,10 @@ class Capture:
         self._offset_ns = int(clock_offset * 1e9)
         self._part = limit // SEGMENTS if limit is not None else None
         self._buffer: mmap.mmap | None = None
-        self.heed: Callable[[int, memoryview], None] | None = None
-        """Is shown each piece of a stream once it is in the file; must not keep it."""
+        self.heed: Callable[[int, memoryview, int, int], None] | None = None
+        """Is shown each piece of a stream once it is in the files: stream, bytes (only during the call), the offset of
+        the first, how many of them could be kept.
+        """
         self.written = 0
         self.dropped = 0
         self.rotated = 0
@@ -80,9 +82,10 @@ class Capture:
             del self.streams[fd]
             return False
         stream = self.streams[fd]
+        offset = self.written
         self._keep(stream, self._buffer, count)
         if self.heed is not None:
-            self.heed(stream, memoryview(self._buffer)[:count])
+            self.heed(stream, memoryview(self._buffer)[:count], offset, self.written - offset)
         return True
 
     def drain(self) -> None:

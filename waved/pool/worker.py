@@ -22,6 +22,7 @@ from typing import Any
 from waved import failpoints
 from waved.pool import record, tree
 from waved.pool.acting import LINGERED, Acting
+from waved.pool.behind import AT_THE_END, Behind
 from waved.pool.birth import Being, Cradle, be_born
 from waved.pool.capture import Capture
 from waved.pool.channel import Channel, ChannelClosedError
@@ -81,6 +82,8 @@ class Worker:
         self.capture: Capture | None = None
         self.acting: Acting | None = None
         """Reads what the program prints; None: nobody does."""
+        self.behind: Behind | None = None
+        """What of that waits to be read."""
         self.launch: Launch | None = None
         self.argv: list[str] = []
         self.released = False
@@ -177,7 +180,8 @@ class Worker:
         os.write(self.lock, pipes_line([os.fstat(fd).st_ino for fd in self.capture.streams]))
         invocation, self.acting = prepare(spec, self.folder)
         if self.acting is not None:
-            self.capture.heed = self.acting.feed
+            self.behind = Behind(self.folder, self.acting.feed)
+            self.capture.heed = self.behind.take
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
         path = resolve(self.argv, spec["cwd"], env)
@@ -252,8 +256,10 @@ class Worker:
                 poller.register(fd, select.POLLIN)
             watched = wanted
             ready = [fd for fd, _ in poller.poll(self._patience())]
+            printed = False
             for fd in ready:
                 if fd in self.capture.streams:
+                    printed = True
                     if not self.capture.pump(fd):
                         watched.discard(fd)
                         poller.unregister(fd)
@@ -268,6 +274,8 @@ class Worker:
                 self._describe()
             if self._over():
                 return
+            if self.behind is not None:
+                self.behind.catch_up(busy=printed)
             if self.acting is not None:
                 self._tell_of(self.acting)
             if self.stall is not None:
@@ -290,6 +298,8 @@ class Worker:
 
     def _tell_of(self, acting: Acting) -> None:
         """Report what the program is at, when that is due; end one that lingers after its result."""
+        if self.behind is not None:
+            acting.behind = self.behind.waiting
         report = acting.report_due(told=self.line.connected)
         if report is not None:
             self.line.tell({"acted": {"run": self.spec["run"], **report}})
@@ -299,6 +309,8 @@ class Worker:
     def _patience(self) -> float | None:
         """Milliseconds until something is to be done even if nothing happens; None: nothing is."""
         due = self.ending.patience()
+        if self.behind is not None and (soon := self.behind.patience()) is not None:
+            due = soon if due is None else min(due, soon)
         if self.acting is not None and (soon := self.acting.patience(told=self.line.connected)) is not None:
             due = soon if due is None else min(due, soon)
         if self.stall is not None and (soon := self.stall.patience()) is not None:
@@ -388,13 +400,17 @@ class Worker:
         self._finish()
 
     def _finish(self) -> None:
-        """Keep what is left in the pipes, write the exit record, and only then say so.
+        """Keep what is left in the pipes, read it, write the exit record, and only then say so.
 
         The record outlives us and the daemon when it is written. Without a daemon, which would journal it, it is waited
         for until the disk has it.
         """
         if self.capture is not None:
             self.capture.drain()
+        if self.behind is not None and self.acting is not None:
+            self.behind.rest(AT_THE_END)
+            self.behind.close()
+            self.acting.behind, self.acting.unread = 0, self.behind.unread
         ended = self._record()
         failpoints.hit("worker.before-exit-record")
         while True:

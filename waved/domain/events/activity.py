@@ -33,6 +33,8 @@ class RunActed(Event, kind="run.acted"):
     """Files its tools wrote since the report before."""
     forbidden: list[str] = field(default_factory=list)
     """Tools it used since then that the plan forbids."""
+    behind: int = 0
+    """Bytes it has printed that are not read yet, from a megabyte on: the rest of this report is that much older."""
 
 
 @dataclass(slots=True)

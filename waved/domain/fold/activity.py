@@ -50,6 +50,7 @@ def note_success(session: Session, run: Run) -> None:
 def note_totals(session: Session, run: Run, told: dict[str, Any]) -> None:
     """Keep what a report or an exit record says of the run in all."""
     run.acting = told.get("state", "")
+    run.behind = told.get("behind", 0)
     run.acting_since = told.get("since", 0.0)
     run.program_session = told.get("program_session", "") or run.program_session
     run.provider = told.get("provider", "") or run.provider

@@ -142,6 +142,7 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
     run.tool = run.acting_detail = ""
     if event.acted:
         note_totals(session, run, event.acted)
+        run.acting_detail = event.acted.get("problem", "")
         note_provider(session, run)
     if run.purpose in ("preview", "monitor"):
         background.ended(session, run, event.time)
