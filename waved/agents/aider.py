@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.aider_log import AiderReader
@@ -18,6 +18,7 @@ class AiderProgram(AgentProgram):
     """
 
     name = "aider"
+    writes = (_LOG, "aider.chat.md", "aider.input")
     executable = "aider"
     passes: tuple[str, ...] = (*PROVIDER_VARIABLES, "AIDER_*", "AZURE_API_*", "OLLAMA_API_BASE")
     install_hint = "install it with: pipx install aider-chat"
@@ -44,6 +45,10 @@ class AiderProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> AiderReader:
         """Reads the log of its doings, and from what it prints which files it changed and what failed."""
         return AiderReader(deployment.folder / _LOG, self.provider_of(deployment))
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:  # noqa: ARG002 — as the base class
+        """See `AgentProgram`."""
+        return [home / ".aider"]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key of any provider, or a file in which aider looks for one."""

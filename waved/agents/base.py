@@ -115,6 +115,8 @@ class AgentProgram:
     """Whose limits it runs into: "anthropic", "openai", "google"; "": it depends on the model (`provider_of`)."""
     can_resume: bool = False
     """Whether `invocation` heeds `Deployment.resume`."""
+    writes: tuple[str, ...] = ()
+    """Names of files it writes in the run's own folder (`Deployment.folder`), for a run in a sandbox."""
     version_command: tuple[str, ...] = ()
     """Prints the version, without network; (): not known."""
 
@@ -130,6 +132,10 @@ class AgentProgram:
         """The provider of that run: `provider`, or what stands before the "/" of the model's name; "": not known."""
         vendor, slash, _ = (deployment.model or "").partition("/")
         return self.provider or (vendor if slash else "")
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:  # noqa: ARG002 — as above
+        """Files and folders of its own (login, sessions, caches) that it has to be able to write, in a sandbox, too."""
+        return ()
 
     def version_in(self, printed: str) -> str:
         """The version in what `version_command` printed; "" when there is none."""
@@ -150,6 +156,8 @@ class PlainProgram(AgentProgram):
     _OPTIONAL: ClassVar = (
         "provider",
         "can_resume",
+        "writes",
+        "own_files",
         "version_command",
         "reader",
         "provider_of",
@@ -195,6 +203,12 @@ def first_login(env: Mapping[str, str], variables: Sequence[str], files: Mapping
         if file.is_file():
             return Login(True, shown)
     return Login(False, missing)
+
+
+def xdg_folders(env: Mapping[str, str], home: Path) -> list[Path]:
+    """Where programs keep configuration, data, state and caches of a user (XDG Base Directory Specification)."""
+    places = {"CONFIG": ".config", "DATA": ".local/share", "STATE": ".local/state", "CACHE": ".cache"}
+    return [Path(env.get(f"XDG_{name}_HOME") or home / place) for name, place in places.items()]
 
 
 def unless_given(args: Sequence[str], *words: str, instead: Sequence[str] = ()) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.base import AgentProgram, Deployment, Invocation, Login, first_login, fits_argument, unless_given
@@ -73,6 +73,11 @@ class ClaudeProgram(AgentProgram):
         if unless_given(deployment.args, "--output-format") or "stream-json" in " ".join(deployment.args):
             return ClaudeReader(self.provider, deployment.used_before)
         return None
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        config = env.get("CLAUDE_CONFIG_DIR")
+        return [Path(config)] if config else [home / ".claude", home / ".claude.json"]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key or token, a cloud's switch, or what claude keeps after /login."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.base import AgentProgram, Deployment, Invocation, Login, first_login, unless_given
@@ -43,6 +43,10 @@ class CodexProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> CodexReader:
         """Reads what `--json` prints."""
         return CodexReader(self.provider, deployment.used_before)
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        return [Path(env.get("CODEX_HOME") or home / ".codex")]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key, or what `codex login` keeps."""

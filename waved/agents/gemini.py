@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.base import AgentProgram, Deployment, Invocation, Login, first_login, fits_argument, unless_given
@@ -54,6 +54,10 @@ class GeminiProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> GeminiReader:  # noqa: ARG002 — it reads all runs alike
         """Reads stream-json."""
         return GeminiReader(self.provider)
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        return [Path(env.get("GEMINI_CLI_HOME") or home) / ".gemini"]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key, a cloud's switch, or what gemini keeps after its own login."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.base import (
@@ -14,6 +14,7 @@ from waved.agents.base import (
     cannot_be_held_to,
     first_login,
     unless_given,
+    xdg_folders,
 )
 from waved.agents.goose_stream import GooseReader
 
@@ -47,6 +48,10 @@ class GooseProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> GooseReader:
         """Reads stream-json."""
         return GooseReader(_session(deployment), self.provider_of(deployment))
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        return [folder / "goose" for folder in xdg_folders(env, home)]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key of any provider, or what `goose configure` wrote."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from waved.agents.base import (
@@ -15,6 +15,7 @@ from waved.agents.base import (
     first_login,
     fits_argument,
     unless_given,
+    xdg_folders,
 )
 from waved.agents.mini_trajectory import MiniReader
 
@@ -25,6 +26,7 @@ class MiniProgram(AgentProgram):
     """All it has is a shell, and nothing holds it back: it cannot be held to `permissions = "read"`."""
 
     name = "mini"
+    writes = (_TRAJECTORY,)
     executable = "mini"
     passes: tuple[str, ...] = (*PROVIDER_VARIABLES, "LITELLM_*", "MSWEA_*")
     install_hint = "install it with: pipx install mini-swe-agent"
@@ -48,6 +50,10 @@ class MiniProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> MiniReader:
         """Reads the trajectory."""
         return MiniReader(deployment.folder / _TRAJECTORY, self.provider_of(deployment))
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        return [folder / "mini-swe-agent" for folder in xdg_folders(env, home)]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key of any provider, or the file in which `mini-extra config` keeps it."""

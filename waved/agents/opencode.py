@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from waved.agents.base import PROVIDER_VARIABLES, AgentProgram, Deployment, Invocation, Login, first_login, unless_given
+from waved.agents.base import (
+    PROVIDER_VARIABLES,
+    AgentProgram,
+    Deployment,
+    Invocation,
+    Login,
+    first_login,
+    unless_given,
+    xdg_folders,
+)
 from waved.agents.opencode_stream import OpencodeReader
 
 _READ_ONLY = '{"edit":"deny","bash":"deny"}'
@@ -49,6 +58,10 @@ class OpencodeProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> OpencodeReader:
         """Reads what `--format json` prints."""
         return OpencodeReader(self.provider_of(deployment))
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
+        """See `AgentProgram`."""
+        return [folder / "opencode" for folder in xdg_folders(env, home)]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key of any provider, a configuration that may hold one, or what `opencode auth login` keeps."""

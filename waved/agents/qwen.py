@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,10 @@ class QwenProgram(AgentProgram):
     def reader(self, deployment: Deployment) -> QwenReader:
         """Reads stream-json."""
         return QwenReader(self.provider_of(deployment), deployment.used_before)
+
+    def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:  # noqa: ARG002 — as the base class
+        """See `AgentProgram`."""
+        return [home / ".qwen"]
 
     def login_check(self, env: Mapping[str, str], home: Path) -> Login:
         """A key, or what qwen keeps after its own login."""

@@ -6,6 +6,7 @@
     disk            enough room in the workspace and for waved's own state
     commands        every program the plan names exists
     file sizes      no file is over the limit of a monitor that wants none there to begin with
+    sandbox         can be made, and has in it what it is to run
     resources       how the limits of the plan are kept, and which are not
     session-folder  is made
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from waved.gates import commands, sizes
-from waved.gates.confinement import Kept, how_kept, limits_of
+from waved.gates.confinement import SANDBOX_PATIENCE, Kept, how_kept, limits_of, sandbox_problem, sandboxed
 from waved.gates.shown import shown
 from waved.gates.workspace import GIT_PATIENCE, GitStatus, disk_problem, git_status, is_repository, write_problem
 from waved.plan.models import Plan
@@ -45,6 +46,8 @@ class ChecklistRequest:
     active: Sequence[tuple[str, str]]
     """The other sessions that have not ended: id and workspace."""
     patience: float = PATIENCE
+    private: Sequence[Path] = ()
+    """Folders of waved that agents in a sandbox are not to see."""
     kept: Kept = field(default_factory=Kept)
     """How limits of resources are kept here."""
 
@@ -79,6 +82,8 @@ def run_checklist(request: ChecklistRequest) -> Iterator[Item]:
             yield _patiently(lambda: _sizes(request), "file sizes", request.patience)
         if limits_of(request.plan):
             yield Item("resources", ok=True, detail=how_kept(request.plan, request.kept))
+        if sandboxed(request.plan):
+            yield _patiently(lambda: _sandbox(request), "sandbox", request.patience + SANDBOX_PATIENCE)
         if request.plan.session.folder is not None:
             yield _patiently(lambda: _session_folder(request), "session-folder", request.patience)
 
@@ -191,6 +196,15 @@ def _commands(request: ChecklistRequest) -> Item:
         return Item("commands", ok=False, detail="; ".join(item.text for item in missing), hint="; ".join(hints))
     names = ", ".join(shown(name) for name in found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
     return Item("commands", ok=True, detail=names or "nothing to look for")
+
+
+def _sandbox(request: ChecklistRequest) -> Item:
+    problem, hint = sandbox_problem(request.plan, request.workspace, request.environments, request.private)
+    if problem:
+        return Item("sandbox", ok=False, detail=problem, hint=hint)
+    names = [shown(agent.name) for agent in sandboxed(request.plan)]
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return Item("sandbox", ok=True, detail=f"by bubblewrap: {listed}")
 
 
 def _session_folder(request: ChecklistRequest) -> Item:

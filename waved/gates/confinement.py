@@ -1,11 +1,19 @@
-"""What holds agents in: items of the checklist that say how limits of resources are kept."""
+"""What holds agents in: how limits of resources are kept, and whether sandboxes can be made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from waved.plan.limits import resources_of
+from waved.agents import sandbox
+from waved.agents.registry import find_program
+from waved.errors import WavedError
+from waved.gates.shown import shown
+from waved.plan.limits import resources_of, sandbox_of
 from waved.plan.models import Agent, Plan
 
 
@@ -45,3 +53,73 @@ def how_kept(plan: Plan, kept: Kept) -> str:
     if kept.problem and len(by_groups) < len(wanted):
         told.append(kept.problem)
     return "; ".join(told)
+
+
+SANDBOX_PATIENCE = 20.0
+"""Seconds for all sandboxes to be tried."""
+_LOOK = 'command -v "$1" >/dev/null || { echo "$1 is not to be seen inside" >&2; exit 1; }'
+
+
+def sandboxed(plan: Plan) -> list[Agent]:
+    """The agents that are to run in a sandbox."""
+    return [agent for agent in agents_of(plan) if sandbox_of(plan.session.sandbox, agent.sandbox) is not None]
+
+
+def sandbox_problem(
+    plan: Plan, workspace: Path, environments: Mapping[str, Mapping[str, str]], private: Sequence[Path]
+) -> tuple[str, str]:
+    """Why agents cannot run in their sandboxes, and what to do; both empty when they can. Each is made and tried."""
+    bwrap = sandbox.find_bwrap(os.environ)
+    if bwrap is None:
+        return "bubblewrap (bwrap) is not installed", f'{sandbox.INSTALL}, or set sandbox = "none"'
+    tried: set[tuple[str, ...]] = set()
+    for agent in sandboxed(plan):
+        env = environments.get(agent.name) or environments.get("") or {}
+        command = _trial(bwrap, plan, agent, workspace, env, private)
+        if tuple(command) in tried:
+            continue
+        tried.add(tuple(command))
+        problem = _try(command, env)
+        if problem:
+            hint = 'open what it needs with `write`, or home = "read"; user namespaces have to be allowed here'
+            return f'agent "{shown(agent.name)}": {problem}', hint
+    return "", ""
+
+
+def _trial(
+    bwrap: str, plan: Plan, agent: Agent, workspace: Path, env: Mapping[str, str], private: Sequence[Path]
+) -> list[str]:
+    """A command line that only looks whether the agent's program is to be seen in its sandbox."""
+    settings = sandbox_of(plan.session.sandbox, agent.sandbox) or {}
+    own: Sequence[Path] = ()
+    executable = agent.command[0] if isinstance(agent.command, list) else ""
+    if agent.command is None:
+        try:
+            program = find_program(agent.program)
+        except WavedError:
+            return []  # the item `commands` says so
+        executable = program.executable
+        own = program.own_files(env, Path(env["HOME"])) if env.get("HOME") else ()
+    if "/" not in executable and shutil.which(executable, path=env.get("PATH", os.defpath)) is None:
+        executable = ""  # as above
+    elif "/" in executable and not (workspace / agent.cwd / executable).exists():
+        executable = ""  # as above; or another agent makes it
+    box = sandbox.of_spec(settings, workspace=workspace, cwd=workspace / agent.cwd, env=env, own=own, private=private)
+    return box.command(bwrap, ["/bin/sh", "-c", _LOOK if executable else "true", "sh", executable])
+
+
+def _try(command: Sequence[str], env: Mapping[str, str]) -> str:
+    """What is wrong with a sandbox; "" when it can be made."""
+    if not command:
+        return ""
+    try:
+        done = subprocess.run(
+            command, env=dict(env), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=SANDBOX_PATIENCE,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"its sandbox cannot be made: {error}"
+    said = shown(done.stderr.decode(errors="replace").strip()[:300])
+    return (
+        f"its sandbox cannot be made: {said or f'bwrap ended with status {done.returncode}'}" if done.returncode else ""
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from waved.plan.base import Model
-from waved.plan.quantities import Duration, Glob, MemorySize
+from waved.plan.quantities import Duration, Glob, MemorySize, Word
 
 
 def _money(value: object) -> object:
@@ -56,6 +56,37 @@ class Resources(Model):
     """Processors it may keep busy: 1.5 is one and a half. More only makes it slower."""
     processes: int | None = Field(default=None, ge=1, le=4_000_000)
     """Processes and threads it may have at once; beyond, it can start no more."""
+
+
+class Sandbox(Model):
+    """What an agent can reach at all, kept by bubblewrap; [security](security.md#sandbox) says what is inside."""
+
+    mode: Literal["workspace", "none"] = "workspace"
+    """workspace: it may write in the workspace and what is named here; none: no sandbox, whatever the session says."""
+    network: bool = True
+    """false: no network at all, and so no model either: for plain commands."""
+    home: Literal["read", "hide"] = "read"
+    """hide: nothing of the home folder is there but what it may write."""
+    write: list[Word] = Field(default_factory=list)
+    """Further files and folders it may write: absolute, "~/…", or relative to the workspace."""
+    hide: list[Word] = Field(default_factory=list)
+    """Files and folders that are not to be seen, beside those where secrets usually are."""
+
+
+def _sandbox_from_mode(value: object) -> object:
+    return {"mode": value} if isinstance(value, str) else value
+
+
+SandboxSpec = Annotated[
+    Sandbox, BeforeValidator(_sandbox_from_mode, json_schema_input_type=Literal["workspace", "none"] | Sandbox)
+]
+"""A sandbox, or only its mode."""
+
+
+def sandbox_of(default: Sandbox | None, own: Sandbox | None) -> dict[str, Any] | None:
+    """The sandbox of an agent: its `own`, else the session's; None: none."""
+    found = default if own is None else own
+    return None if found is None or found.mode == "none" else found.model_dump(exclude={"mode"})
 
 
 def resources_of(default: Resources | None, own: Resources | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from waved.plan.base import CommandLine, Environment, Model
 from waved.plan.goals import Goals
 from waved.plan.guards import MonitorSpec, Notify, Preview, Snapshots
-from waved.plan.limits import Budget, Documentation, Patience, Resources
+from waved.plan.limits import Budget, Documentation, Patience, Resources, SandboxSpec
 from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
 
 OnFailure = Literal["retry", "rollback", "continue", "stop"]
@@ -153,6 +153,8 @@ class Agent(Model):
     """What all its attempts together may use."""
     resources: Resources | None = None
     """What of the machine it may use; the session's where it says nothing."""
+    sandbox: SandboxSpec | None = None
+    """What it can reach: "workspace", "none", or a table; the session's if it says nothing."""
     forbid_tools: list[Word] = Field(default_factory=list)
     """Tools it is not to use, as its program names them (`*` stands for anything): use of one is a finding."""
     linger: Duration = 20.0
@@ -230,6 +232,8 @@ class SessionSettings(Model):
     """What all its agents together may use."""
     resources: Resources | None = None
     """What of the machine each agent may use, unless it says otherwise itself."""
+    sandbox: SandboxSpec | None = None
+    """What each agent can reach, unless it says otherwise itself."""
     rate_limits: Literal["agent", "provider"] = "provider"
     """When a provider refuses calls until later, who waits: the agent, or all that would use the same provider."""
     patience: Patience = Field(default_factory=Patience)

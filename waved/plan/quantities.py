@@ -97,6 +97,12 @@ def _regular_expression(value: str) -> str:
     return value
 
 
+def _enough_to_live(value: int) -> int:
+    if value < 16 * 1024**2:
+        raise ValueError('is less than a program can live in; give at least "16MB"')
+    return value
+
+
 Pattern = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_regular_expression)]
 """A regular expression in Python's syntax, searched for in each line."""
 
@@ -124,7 +130,7 @@ Size = Annotated[
 MemorySize = Annotated[
     int,
     BeforeValidator(parse_size),
-    Field(ge=16 * 1024**2),
+    AfterValidator(_enough_to_live),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}], "description": 'a size of at least "16MB"'}),
 ]
 """A size in bytes that a program can live in."""

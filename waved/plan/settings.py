@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from waved.plan.advice import Advice
+from waved.plan.limits import sandbox_of
 from waved.plan.locate import KeyPath
 from waved.plan.mentions import overlapping
 from waved.plan.models import Agent, Check, Gate, Plan, Wave
@@ -39,6 +40,7 @@ def _of_wave(plan: Plan, wave: Wave, index: int) -> Iterator[Advice]:
             )
         if agent.retries == 0 and "backoff" in agent.model_fields_set:
             yield Advice((*where, "backoff"), "no-retries", "`backoff` does nothing without `retries`", "set `retries`")
+        yield from _without_network(plan, agent, (*where, "sandbox"))
         if agent.gate is not None:
             yield from _gate_settings(agent.gate, (*where, "gate"))
         yield from _braces(agent, where)
@@ -47,6 +49,18 @@ def _of_wave(plan: Plan, wave: Wave, index: int) -> Iterator[Advice]:
             if agent.owns and not overlapping([path], agent.owns):
                 message = f'"{agent.name}" must produce {path}, which is not among the paths it owns'
                 yield Advice((*where, "produces", number), "not-owned", message, "add it to `owns`")
+
+
+def _without_network(plan: Plan, agent: Agent, where: KeyPath) -> Iterator[Advice]:
+    box = sandbox_of(plan.session.sandbox, agent.sandbox)
+    if box is not None and not box["network"] and agent.command is None:
+        message = f'"{agent.name}" cannot reach its model: its sandbox has no network'
+        yield Advice(
+            where,
+            "no-network",
+            message,
+            "leave out `network = false`: not even a model on this machine can be reached",
+        )
 
 
 def _gate_settings(gate: Gate, where: KeyPath) -> Iterator[Advice]:

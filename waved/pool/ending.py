@@ -23,6 +23,10 @@ class Ending:
     def __init__(self) -> None:
         self.cause: tuple[str, str] | None = None
         """Why it is ended by us: (outcome, reason), when it is."""
+        self.spare = 0
+        """Not asked to end, only killed: the outer process of a sandbox, which would take all inside with it at once.
+        It ends with what it runs.
+        """
         self.leftovers: dict[int, str] = {}
         """What outlived the program and was ended: "pid name" by pid."""
         self._deadline: float | None = None
@@ -69,7 +73,7 @@ class Ending:
         if self.cause is None:
             self.cause = (outcome, reason)
             if not at_once:
-                tree.terminate(os.getpid())
+                tree.terminate(os.getpid(), self.spare)
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
         self._leftover_term_at = None
 
@@ -96,7 +100,7 @@ class Ending:
         if self._leftover_term_at is not None and now >= self._leftover_term_at:
             self._leftover_term_at = None
             self._name_leftovers()
-            tree.terminate(os.getpid())
+            tree.terminate(os.getpid(), self.spare)
             until = now + LEFTOVER_TERM_GRACE
             self._kill_at = until if self._kill_at is None else min(self._kill_at, until)
         if self._kill_at is not None and now >= self._kill_at:

@@ -23,6 +23,8 @@ class Outcome:
         self.ended_at = 0.0
         self.status: int | None = None
         """The program's wait status, once it has ended."""
+        self.sandboxed = False
+        """Its program is bubblewrap, which tells how the one inside has ended."""
         self._unstarted: tuple[str, str] | None = None
         self._cpu = 0.0
         self._rss = 0
@@ -59,7 +61,7 @@ class Outcome:
             else:
                 code = os.WEXITSTATUS(self.status)
                 if cause is None and code:
-                    reason = f"exited with status {code}"
+                    reason = f"exited with status {code}" + (_from_sandbox(code) if self.sandboxed else "")
         told = self._told(acting, lingered=outcome == "exited" and cause is not None)
         if outcome == "exited" and told.get("judged") is False:
             reason = told.pop("judgement")
@@ -93,3 +95,11 @@ class Outcome:
         if lingered or not os.WIFSIGNALED(self.status):
             return acting.conclude(0 if lingered else os.WEXITSTATUS(self.status), None)
         return acting.conclude(None, os.WTERMSIG(self.status))
+
+
+def _from_sandbox(code: int) -> str:
+    """bubblewrap, like a shell, tells a signal as 128 and its number: which of the two it was nobody can say."""
+    try:
+        return f", as one does that {signal.Signals(code - 128).name} has ended in a sandbox"
+    except ValueError:
+        return ""

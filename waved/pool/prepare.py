@@ -8,9 +8,11 @@ import contextlib
 import json
 import mmap
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from waved.agents import sandbox
 from waved.agents.activity import Used
 from waved.agents.base import Deployment, Invocation
 from waved.agents.registry import find_program
@@ -71,6 +73,37 @@ def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting |
     reader = program.reader(deployment)
     acting = None if reader is None else Acting(reader, spec, program.provider_of(deployment))
     return program.invocation(deployment), acting
+
+
+def enclose(spec: dict[str, Any], folder: str, argv: list[str], env: Mapping[str, str]) -> list[str]:
+    """The command line that runs `argv`, whose first word is a path, in the sandbox its plan wants. Raises
+    NotStartedError: what is to be in a sandbox is never run without.
+    """
+    bwrap = sandbox.find_bwrap(os.environ)
+    if bwrap is None:
+        raise NotStartedError(f"{sandbox.BWRAP}: command not found; its plan wants a sandbox. {sandbox.INSTALL}")
+    program = find_program(spec["program"])
+    try:
+        own = list(program.own_files(env, Path(env["HOME"]))) if env.get("HOME") else []
+        for name in program.writes:
+            path = Path(folder, name)
+            path.touch()
+            own.append(path)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 — a plug-in may fail in any way
+        raise NotStartedError(f"{program.name}: its own files cannot be found out: {error}") from None
+    needed = [Path(folder, record.PROMPT), Path(folder, record.CONTEXT)]
+    inside = sandbox.of_spec(
+        spec["sandbox"],
+        workspace=Path(spec["workspace"]),
+        cwd=Path(spec["cwd"]),
+        env=env,
+        own=own,
+        read=[*needed, *([Path(spec["socket"])] if spec.get("socket") else [])],
+        private=[Path(path) for path in spec.get("private", ())],
+    )
+    return inside.command(bwrap, argv)
 
 
 def rehearse() -> None:

@@ -161,9 +161,9 @@ def send(process: Process, signal_number: int) -> bool:
     return True
 
 
-def terminate(pid: int) -> list[Process]:
-    """Ask everything below `pid` to end (SIGTERM; stopped processes are woken to hear it)."""
-    asked = [process for process in descendants(pid) if send(process, signal.SIGTERM)]
+def terminate(pid: int, spare: int = 0) -> list[Process]:
+    """Ask everything below `pid` but `spare` to end (SIGTERM; stopped processes are woken to hear it)."""
+    asked = [process for process in descendants(pid) if process.pid != spare and send(process, signal.SIGTERM)]
     for process in asked:
         send(process, signal.SIGCONT)
     return asked

@@ -34,7 +34,7 @@ from waved.pool.launch import SHORTAGES, Launch, NotStartedError, ShortageError,
 from waved.pool.line import Line
 from waved.pool.linux import boot_seconds
 from waved.pool.outcome import Outcome
-from waved.pool.prepare import prepare, rehearse
+from waved.pool.prepare import enclose, prepare, rehearse
 from waved.pool.stall import OTHER, Stall
 from waved.pool.survivors import SPAWNING, main_line, pipes_line
 
@@ -184,13 +184,16 @@ class Worker:
             self.capture.heed = self.behind.take
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
-        path = resolve(self.argv, spec["cwd"], env)
+        path, argv = resolve(self.argv, spec["cwd"], env), self.argv
+        if spec.get("sandbox") is not None:
+            argv = enclose(spec, self.folder, [path, *argv[1:]], env)
+            path = argv[0]
         os.chdir(spec["cwd"])
         stdin = self._stdin(invocation.stdin)
         if spec.get("resources"):
             self.confines = Confines(spec["resources"], self.being.group)
             self.confines.prepare()
-        self.launch = Launch(path, self.argv, env, stdin, self.capture.stdout, self.capture.stderr)
+        self.launch = Launch(path, argv, env, stdin, self.capture.stdout, self.capture.stderr)
 
     def _stdin(self, data: bytes | None) -> int:
         if data is None:
@@ -216,6 +219,8 @@ class Worker:
         spec = self.spec
         if spec.get("stall"):
             self.stall = Stall(spec["stall"])
+        if spec.get("sandbox") is not None:
+            self.ending.spare, self.outcome.sandboxed = pid, True
         self.ending.begin(limits["timeout"], limits["timeout_of"], spec["stop_grace"], spec["leftover_grace"])
         self.line.tell({"started": self._started()})
         failpoints.hit("worker.after-started")

@@ -123,8 +123,12 @@ class Effects:
         folder = self._folder(session)
         environment = self._sessions.environment(session.id, folder)
         spec = spec_of(session, event, environment, str(folder), self._clock.offset)
-        if granted(session, event.purpose, event.assignment, event.agent) != "none":
+        may_ask = granted(session, event.purpose, event.assignment, event.agent) != "none"
+        if may_ask:
             spec["env"]["WAVED_SOCKET"] = str(self._locations.control_socket)
+        if spec.get("sandbox") is not None:
+            spec["private"] = [str(self._locations.state), str(self._locations.runtime)]
+            spec["socket"] = str(self._locations.control_socket) if may_ask else ""
         return spec
 
     def _start(self, session: Session, event: ev.RunStarting) -> Start:
@@ -191,6 +195,7 @@ class Effects:
             state=self._locations.state,
             environments={"": shared, **{name: {**shared, **own.get(name, {})} for name in agents}},
             active=others,
+            private=[self._locations.state, self._locations.runtime],
             kept=self._kept(),
         )
 

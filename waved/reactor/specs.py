@@ -14,7 +14,7 @@ from waved.domain import events as ev
 from waved.domain.state import Node, Session, WaveState
 from waved.plan import globs
 from waved.plan.guards import CommandMonitor, ProgressMonitor
-from waved.plan.limits import resources_of
+from waved.plan.limits import resources_of, sandbox_of
 from waved.plan.models import Agent
 from waved.plan.prompts import FINDING_FIELDS
 from waved.pool import record
@@ -176,6 +176,7 @@ def _program(
         "stop_grace": agent.stop_grace or session.plan.session.stop_grace,
         "resume": starting.resume,
         "resources": resources_of(session.plan.session.resources, agent.resources),
+        "sandbox": sandbox_of(session.plan.session.sandbox, agent.sandbox),
         "reading": {
             "linger": agent.linger,
             "documentation_tools": session.plan.session.documentation.tools,

@@ -192,3 +192,14 @@ def test_hundreds_of_agents_are_judged_at_once():
     started = time.process_time()
     assert [advice.where for advice in lint(made)] == [("wave", 0, "agent", 300)]
     assert time.process_time() - started < 5, "pairs that cannot meet must not be compared in full"
+
+
+class TestSandbox:
+    def test_a_model_out_of_reach(self):
+        [advice] = lint(plan({"agent": [agent("a")]}, sandbox={"network": False}))
+        assert (advice.kind, advice.where) == ("no-network", ("wave", 0, "agent", 0, "sandbox"))
+
+    def test_a_command_needs_no_network_and_an_agent_may_have_its_own_sandbox(self):
+        command = {"name": "c", "command": ["true"], "timeout": "1m"}
+        agents = [command, agent("a", sandbox="none"), agent("b", sandbox="workspace")]
+        assert lint(plan({"agent": agents}, sandbox={"network": False})) == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from tests.live import wait_for
 from tests.unit.pool.conftest import end_of
-from tests.unit.pool.worker_talk import heard, start
+from tests.unit.pool.worker_talk import heard, spec_of, start
 from waved.pool import cgroup, record, tree, worker
 from waved.pool.birth import Cradle
 from waved.pool.channel import Channel
@@ -88,6 +90,25 @@ def test_all_stand_still_and_all_go_on(channel: Channel, tmp_path: Path) -> None
     channel.send({"freeze": True})
     assert heard(channel, "frozen")["frozen"] == frozen, "a second time says the same"
     assert sizes(tmp_path) == still
+    channel.send({"thaw": True})
+    wait_for(lambda: all(now > before for now, before in zip(sizes(tmp_path), still, strict=True)))
+    channel.send({"stop": {"reason": "enough", "grace": 1.0}})
+    assert heard(channel, "ended")["ended"]["outcome"] == "stopped"
+
+
+def test_what_is_in_a_sandbox_stands_still(channel: Channel, tmp_path: Path) -> None:
+    trial = ["bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    if shutil.which("bwrap") is None or subprocess.run(trial, capture_output=True, check=False).returncode:
+        pytest.skip("no bubblewrap here, or it cannot make a sandbox")
+    channel.send({"arm": {**spec_of(tmp_path, "a", python(tmp_path, TREE)), "sandbox": {"network": False}}})
+    heard(channel, "armed")
+    channel.send({"release": {"timeout": None, "timeout_of": "agent"}})
+    heard(channel, "started")
+    wait_for(lambda: all(sizes(tmp_path)))
+    channel.send({"freeze": True})
+    assert heard(channel, "frozen")["frozen"]["ok"]
+    still = sizes(tmp_path)
+    assert states(worker_of(tmp_path)) == {"T"}
     channel.send({"thaw": True})
     wait_for(lambda: all(now > before for now, before in zip(sizes(tmp_path), still, strict=True)))
     channel.send({"stop": {"reason": "enough", "grace": 1.0}})
