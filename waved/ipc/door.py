@@ -20,6 +20,8 @@ _KEPT, _KEPT_BYTES = 256, 16 * 1024 * 1024
 """Replies, and bytes of them, kept here for one connection; more are dropped."""
 _KEPT_FOR = 30.0
 """Seconds that replies are kept for a client that takes none."""
+_EVENTS = 100
+"""Who came or went, looked at in one turn: somebody may connect and leave without an end."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
 _COMING_AND_GOING = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED
 
@@ -90,8 +92,11 @@ class Door:
     def mind(self) -> bool:
         """Count who came and went; whether anybody has."""
         moved = False
-        while self.monitor.poll(0):
-            kind, value = _read_event(self.monitor.recv_multipart(zmq.NOBLOCK))
+        for _ in range(_EVENTS):
+            try:
+                kind, value = _read_event(self.monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                break
             if kind == zmq.Event.ACCEPTED:
                 self._inside.add(value)
             else:

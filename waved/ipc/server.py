@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket as unix
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,10 +35,16 @@ _ACCEPT_AGAIN = 0.05
 """Seconds between two looks whether clients can be let in again."""
 _BACKLOG = 1_000
 """Clients that may wait while the daemon is busy or being replaced."""
-_READ = 8
-"""Frames read in one turn from each door. What is beyond waits in the connection, and in the end in the client."""
+_READ, _READ_FOR = 64, 0.000_2
+"""Frames, and seconds, that one turn reads from each door. What is beyond waits in the connection, in the end in the
+client.
+"""
 _TAKEN = 8
-"""Requests handed out in one turn, each client's in its turn: one that asks much makes nobody wait for long."""
+"""Clients of whom one request each is handed out in one turn: one that asks much makes nobody wait for long."""
+_BREATH = 0.000_15
+"""Seconds of rest after a turn in which a client had too much in flight. A daemon that is busy without a pause is what
+the scheduler makes wait, and with it all clients; one that rests is let in at once.
+"""
 REMOTE = 512
 """Connections over TCP; with more all of them are dropped for a moment, so that none costs a descriptor for ever."""
 _HANDSHAKE = 5_000
@@ -79,6 +86,8 @@ class Server:
         self._gatekeeper: Gatekeeper | None = None
         self._keyring: Keyring | None = None
         self._turns: Turns[Asked] = Turns()
+        self._flooded = False
+        """Whether a client has just asked for more than it may have in flight."""
         self.problem = ""
         """Why new clients have to wait; "" when they do not."""
         self.mask: Callable[[str], str] = str
@@ -157,14 +166,24 @@ class Server:
         """Requests whose turn it is. What is no request, or one too many, is answered with an error here."""
         for door in self._doors:
             door.flush()
+            until = time.perf_counter() + _READ_FOR
             for _ in range(_READ):
                 parts = door.receive()
                 if parts is None:
                     break
-                self._take(door, parts)
+                newcomer = self._take(door, parts)
+                if time.perf_counter() > until or (newcomer and self._flooded):
+                    break
         return self._turns.take(_TAKEN)
 
-    def _take(self, door: Door, parts: list[zmq.Frame]) -> None:
+    def breathe(self) -> None:
+        """Rest for a moment if a client floods; for the end of a turn."""
+        if self._flooded:
+            self._flooded = False
+            time.sleep(_BREATH)
+
+    def _take(self, door: Door, parts: list[zmq.Frame]) -> bool:
+        """Let a request wait for its turn; whether it is of a client that had none waiting."""
         delimited = len(parts) > 2 and not parts[1].buffer
         route = tuple(part.bytes for part in parts[: 2 if delimited else 1])
         body = parts[len(route) :]
@@ -174,11 +193,16 @@ class Server:
             frame = body[0].buffer
             asked = Asked(route, wire.decode_request(frame), caller, descriptor)
         except (ProtocolError, BadRequestError) as error:
+            self._flooded = True
             readable = len(body) == 1 and len(body[0].buffer) <= wire.MAX_FRAME
             self._send(door, route, wire.encode_error(wire.request_id_of(body[0].buffer) if readable else 0, error))
-            return
+            return False
+        newcomer = not self._turns.waits(asked.client)
         if not self._turns.put(asked.client, asked, len(frame)):
+            self._flooded = True
             self._send(door, route, wire.encode_error(asked.request.id, _TOO_MANY))
+            return False
+        return newcomer
 
     def answer(self, asked: Asked, result: dict[str, Any]) -> None:
         """Send a successful reply. A client that has gone or does not read costs nothing; one that is authorised no

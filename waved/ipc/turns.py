@@ -39,9 +39,9 @@ class Turns(Generic[Item]):
         return True
 
     def take(self, limit: int) -> list[Item]:
-        """The next requests: of each client one, and again, `limit` at most."""
+        """The next requests: of each client one, of `limit` clients at most."""
         found: list[Item] = []
-        while self._queues and len(found) < limit:
+        for _ in range(min(limit, len(self._queues))):
             client, queue = self._queues.popitem(last=False)
             item, size = queue.popleft()
             found.append(item)
@@ -51,6 +51,10 @@ class Turns(Generic[Item]):
             else:
                 del self._sizes[client]
         return found
+
+    def waits(self, client: Hashable) -> bool:
+        """Whether a request of this client waits for its turn."""
+        return client in self._queues
 
     def done(self, client: Hashable) -> None:
         """A request of this client was answered."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 import array
 import os
 import socket
+import stat
 from typing import Any
 
 import msgpack
 
 INLINE_LIMIT = 60_000
 """Bytes; a larger message travels in a memfd, so that no socket buffer limits it."""
+FILE_LIMIT = 256 * 1024 * 1024
+"""Bytes; nobody sends a larger message."""
 _RECEIVE = 65_536
 MAX_FDS = 128
 """Descriptors one message may carry (the kernel's limit is 253)."""
@@ -66,21 +69,22 @@ class Channel:
     def receive(self) -> tuple[dict[str, Any], list[int]]:
         """The next message and its descriptors (the caller closes them).
 
-        Raises ChannelClosedError at the end, BlockingIOError on a non-blocking channel with nothing to read.
+        Raises ChannelClosedError at the end, and when the peer says what is no message: it is none of ours.
+        BlockingIOError on a non-blocking channel with nothing to read.
         """
         try:
             payload, ancillary, _flags, _ = self._next()
         except (ConnectionResetError, BrokenPipeError) as error:
             raise ChannelClosedError(str(error)) from None
         fds = _descriptors(ancillary)
-        if not payload:
-            raise ChannelClosedError("end of file")
-        body = payload[1:]
-        if payload[:1] == _IN_FILE:
-            with os.fdopen(fds.pop(0), "rb") as file:
-                body = file.read()
-        message: dict[str, Any] = msgpack.unpackb(body, raw=False, strict_map_key=False)
-        return message, fds
+        try:
+            if not payload:
+                raise ChannelClosedError("end of file")  # noqa: TRY301 — an empty datagram may carry descriptors, too
+            return _message(payload, fds), fds
+        except ChannelClosedError:
+            for fd in fds:
+                os.close(fd)
+            raise
 
     def _next(self) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         """The next datagram. A peer that closed without reading all we sent is reported first, as an error, and once:
@@ -94,6 +98,27 @@ class Channel:
     def close(self) -> None:
         """Close this end."""
         self.sock.close()
+
+
+def _message(payload: bytes, fds: list[int]) -> dict[str, Any]:
+    """What a datagram says; a file that it came in is taken out of `fds`. Raises ChannelClosedError."""
+    body = payload[1:]
+    if payload[:1] == _IN_FILE:
+        if not fds:
+            raise ChannelClosedError("no message: its file is missing")
+        with os.fdopen(fds.pop(0), "rb") as file:
+            status = os.fstat(file.fileno())
+            # A pipe would make us wait, a device never end.
+            if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_LIMIT:
+                raise ChannelClosedError("no message: its file is none, or too large")
+            body = file.read(status.st_size)
+    try:
+        message = msgpack.unpackb(body, raw=False, strict_map_key=False)
+    except Exception as error:  # noqa: BLE001 — msgpack raises many kinds for hostile bytes; all mean the same here
+        raise ChannelClosedError(f"no message: {type(error).__name__}") from None
+    if not isinstance(message, dict):
+        raise ChannelClosedError("no message: no map")
+    return message
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

@@ -6,10 +6,11 @@ import contextlib
 import os
 import select
 import socket
+import struct
 from typing import Any
 
 from waved import failpoints
-from waved.pool import record
+from waved.pool import record, tree
 from waved.pool.channel import Channel, ChannelClosedError
 
 
@@ -105,6 +106,10 @@ class Line:
             os.close(fd)
         return message
 
+    def hang_up(self) -> None:
+        """What was said is none of a daemon's words: whoever it is, another one is waited for."""
+        self._daemon_gone()
+
     def _daemon_gone(self) -> None:
         """Listen for the next daemon. The path may be longer than a socket address: bind through the folder's fd."""
         if self._channel is not None:
@@ -128,6 +133,9 @@ class Line:
     def _accept(self) -> dict[str, Any]:
         assert self._listener is not None  # noqa: S101 — it was readable
         sock, _ = self._listener.accept()
+        if not _may_be_the_daemon(sock):
+            sock.close()
+            return {}
         self._listener.close()
         self._listener = None
         with contextlib.suppress(OSError):
@@ -135,3 +143,16 @@ class Line:
         self._channel = Channel(sock)
         failpoints.hit("worker.after-accept")
         return {"connected": True}
+
+
+def _may_be_the_daemon(sock: socket.socket) -> bool:
+    """Whether a daemon can be on the other end: a process of our user (or root), and none that we have started."""
+    pid, uid, _ = struct.unpack("iII", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid not in (os.getuid(), 0):
+        return False
+    while pid > 1:
+        process = tree.look(pid)
+        if process is None or process.parent == os.getpid():
+            return False
+        pid = process.parent
+    return True

@@ -364,7 +364,8 @@ class Pool:
                     return  # it is free, and known under no run
         except BlockingIOError:
             return
-        except ChannelClosedError:
+        except (ChannelClosedError, LookupError, TypeError, AttributeError):
+            # It has ended, or says what no worker says: it is not listened to any more.
             self._worker_ended(worker)
 
     def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (a
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import shutil
@@ -353,7 +354,15 @@ class Worker:
             self.line.tell({"hello": hello})
         elif "stop" in message and self.outcome.status is None:
             asked = message["stop"]
-            self.ending.ask("stopped", asked["reason"], asked["grace"], at_once=asked.get("at_once", False))
+            try:
+                reason, grace = str(asked["reason"]), float(asked["grace"])
+                at_once = bool(asked.get("at_once", False))
+                if not 0.0 <= grace < math.inf:
+                    raise ValueError(grace)  # noqa: TRY301
+            except (TypeError, ValueError, KeyError, AttributeError):
+                self.line.hang_up()  # after a crash of the daemon, somebody else may have found our socket
+                return
+            self.ending.ask("stopped", reason, grace, at_once=at_once)
         elif "freeze" in message and self.ending.cause is None:
             self._freeze()
         elif "thaw" in message:

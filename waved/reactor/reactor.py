@@ -165,6 +165,7 @@ class Reactor:
         self.followers.expire(now)
         self.effects.look_ahead()
         self._look_whether_done()
+        self.server.breathe()
 
     def _patience(self) -> int | None:
         """Milliseconds until something is due; None: nothing is (invariant 10: at rest no wake-ups)."""

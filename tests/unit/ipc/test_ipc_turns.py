@@ -12,9 +12,10 @@ def test_clients_take_turns_and_each_keeps_its_order() -> None:
     turns: Turns[str] = Turns()
     for item in ("a1", "a2", "a3", "b1", "b2", "c1"):
         assert turns.put(item[0], item, 10)
-    assert turns.take(4) == ["a1", "b1", "c1", "a2"]
+    assert turns.take(2) == ["a1", "b1"]
     assert turns.put("d", "d1", 10)
-    assert turns.take(10) == ["b2", "a3", "d1"]
+    assert turns.take(10) == ["c1", "a2", "b2", "d1"]
+    assert turns.take(10) == ["a3"]
     assert not turns
 
 
