@@ -91,3 +91,25 @@ def test_the_checklist_says_which_limits_are_kept_how(daemon: Daemon, workspace:
     )
     plain = daemon.run(plan_of(wave_of("w", agent_of("a", "true"))), workspace)
     assert "resources" not in [item["item"] for item in plain["checklist"]]
+
+
+def test_what_runs_use_is_told_when_asked_and_shown_where_there_is_room(daemon: Daemon, workspace: Path) -> None:
+    hold = (
+        "import os, time\nheld = b'x' * (40 << 20)\nopen('up', 'w')\nwhile not os.path.exists('go'): time.sleep(0.05)"
+    )
+    session = daemon.submit(plan_of(wave_of("w", agent_of("a", [sys.executable, "-c", hold]))), workspace)
+    wait_for((workspace / "up").exists)
+    with daemon.client() as client:
+        usage = wait_for(lambda: client.request("runs.usage", {"session": session})["runs"])
+    (used,) = usage.values()
+    assert used["processes"] == 1
+    assert 40 << 20 < used["memory"] < 90 << 20
+    assert used["cpu_seconds"] > 0
+    (line,) = [line for line in status(daemon.view(session), Paint(False), usage) if " a " in line]
+    assert f"{used['memory'] / 1024**2:.1f} MB" in line
+    assert "cpu " in line
+    (workspace / "go").touch()
+    view = daemon.settled(session)
+    (line,) = [line for line in status(view, Paint(False), {}) if " a " in line]
+    assert "MB" in line
+    assert "MB" not in "\n".join(status(view, Paint(False)))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import click
 
 from wavectl.commands.options import connect, json_option, print_json, print_lines, session_argument
+from waved.errors import WavedError
 
 
 @click.command(name="status")
@@ -13,11 +17,19 @@ from wavectl.commands.options import connect, json_option, print_json, print_lin
 @click.pass_context
 def command(ctx: click.Context, session: str, as_json: bool) -> None:
     """Show how SESSION (the newest if not given) stands."""
-    view = connect(ctx).status(session)
+    client = connect(ctx)
+    view = client.status(session)
     if as_json:
         print_json(view)
         return
-    from wavectl.views.status import status
-    from wavectl.views.text import Paint
+    from wavectl.views.status import WIDE, status
+    from wavectl.views.text import Paint, width
 
-    print_lines(status(view, Paint.on()))
+    if width() < WIDE:
+        print_lines(status(view, Paint.on()))
+        return
+    usage: dict[str, Any] = {}
+    if view["state"] != "ended":
+        with suppress(WavedError):  # an older daemon does not know the question; what is known is shown all the same
+            usage = client.request("runs.usage", {"session": view["session"]})["runs"]
+    print_lines(status(view, Paint.on(), usage))

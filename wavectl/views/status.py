@@ -7,8 +7,11 @@ from typing import Any
 from wavectl.views.acting import acting_note
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.guards import guard_lines
-from wavectl.views.text import Paint, columns, first_line, lasting, one_line
+from wavectl.views.text import Paint, columns, first_line, lasting, one_line, size
 from wavectl.views.words import coloured, glyph, word_of
+
+WIDE = 120
+"""Columns of a terminal on which there is room for what runs use."""
 
 
 def header(view: dict[str, Any], paint: Paint, now: float) -> str:
@@ -58,6 +61,17 @@ def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list
     ]  # fmt: skip
 
 
+def usage_cells(assignment: dict[str, Any], usage: dict[str, Any]) -> list[str]:
+    """Processor time and memory of the assignment's last run: now, or in all and at most once it has ended."""
+    if not assignment["runs"]:
+        return ["", ""]
+    run = assignment["runs"][-1]
+    now = usage.get(run["run"])
+    cpu = now["cpu_seconds"] if now else run.get("cpu_seconds")
+    memory = now["memory"] if now else run.get("memory_peak") or run.get("max_rss")
+    return [f"cpu {lasting(cpu)}" if cpu is not None else "", size(memory) if memory else ""]
+
+
 def gate_lines(gate: dict[str, Any] | None, paint: Paint) -> list[str]:
     """The checks of a gate, one a line."""
     lines = []
@@ -81,8 +95,8 @@ def wave_title(wave: dict[str, Any], paint: Paint, now: float) -> str:
     return "  ".join(parts)
 
 
-def status(view: dict[str, Any], paint: Paint) -> list[str]:
-    """The whole session."""
+def status(view: dict[str, Any], paint: Paint, usage: dict[str, Any] | None = None) -> list[str]:
+    """The whole session. `usage`: what runs use now, by run; given where there is room for it (`WIDE`)."""
     view = with_counts(view)
     now = view["now"]
     lines = [header(view, paint, now)]
@@ -97,6 +111,9 @@ def status(view: dict[str, Any], paint: Paint) -> list[str]:
     for wave in view["waves"]:
         lines += ["", "  " + wave_title(wave, paint, now)]
         rows = [assignment_row(assignment, paint, now) for assignment in wave["assignments"]]
-        lines += columns(rows, right=(4,), indent=4)
+        if usage is not None:
+            used = [usage_cells(assignment, usage) for assignment in wave["assignments"]]
+            rows = [[*row[:5], *cells, *row[5:]] for row, cells in zip(rows, used, strict=True)]
+        lines += columns(rows, right=(4,) if usage is None else (4, 5, 6), indent=4)
         lines += [f"    {line}" for line in gate_lines(wave["gate"], paint)]
     return lines

@@ -28,6 +28,7 @@ from waved.reactor.logs import MAX_READ, read_output
 from waved.reactor.measuring import measured
 from waved.reactor.params import Params
 from waved.reactor.specs import Environment
+from waved.reactor.usage import usage_now
 from waved.version import __version__
 
 if TYPE_CHECKING:
@@ -236,6 +237,16 @@ def events_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     return None
 
 
+def runs_usage(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """What the runs of a session that go on use now."""
+    wanted = params.text("session", "")
+    params.finish()
+    active = reactor.sessions.get(wanted).active.values()
+    workers = {run.id: run.worker for run in active if run.worker}
+    reactor.answer_later(asked, lambda: usage_now(workers))
+    return None
+
+
 def logs_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """A piece of a run's output."""
     wanted = params.text("session", "")
@@ -279,5 +290,6 @@ METHODS: dict[str, Method] = {
     "snapshots.diff": snapshots.snapshots_diff,
     "snapshots.restore": snapshots.snapshots_restore,
     "events.read": events_read,
+    "runs.usage": runs_usage,
     "logs.read": logs_read,
 }
