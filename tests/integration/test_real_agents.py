@@ -141,6 +141,14 @@ def test_one_that_is_ended_in_the_midst_has_failed_and_can_go_on(
     assert ran.used.input == served.prompt
 
 
+@both
+def test_a_session_that_is_not_there_is_told_as_such(place: Place, name: str) -> None:
+    with place.run(name, EDIT, resume="11111111-1111-4111-8111-111111111111") as running:
+        ran = running.finish()
+    assert (ran.judgement.ok, ran.judgement.cause) == (False, "no-session")
+    assert place.served(name) == Usage(0, 0)
+
+
 def test_claude_with_something_in_the_background_has_given_its_result(place: Place) -> None:
     """It hangs after its result, as long as the task does: a reader knows that it is done."""
     arguments = {"command": "sleep 60", "run_in_background": True}

@@ -25,6 +25,12 @@ _OVERLOADED = re.compile(
     re.IGNORECASE,
 )
 
+_NO_SESSION = re.compile(
+    r"no conversation found|no rollout found|session not found|invalid session identifier|no saved session found",
+    re.IGNORECASE,
+)
+"""What claude, codex, opencode, gemini and qwen say when the session they are to go on with is not there."""
+
 
 def cause_of(status: int = 0, name: str = "", message: str = "") -> Cause:
     """What kind of failure it is, "" when that cannot be told. The HTTP status decides where there is one."""
@@ -37,6 +43,8 @@ def cause_of(status: int = 0, name: str = "", message: str = "") -> Cause:
     if status:
         return ""
     words = f"{name} {message}"
+    if _NO_SESSION.search(words):
+        return "no-session"
     if _LIMITED.search(words):
         return "rate-limited"
     if _LOGIN.search(words):

@@ -283,8 +283,6 @@ class ClaudeReader(LineReader):
             return Judgement(False, judged.reason, "rate-limited", reset_at) if limited else judged
         if result.ok is False:
             cause = cause_of(status, kind, result.error)
-            if "No conversation found" in result.error:
-                cause = "no-session"
             if result.subtype == "error_max_turns":
                 cause = "turns"
             elif result.subtype == "error_max_budget_usd":

@@ -12,6 +12,7 @@ from json import JSONDecoder
 from typing import Any
 
 from waved.agents.activity import LONGEST_TEXT, Activity, Result, Said, clip
+from waved.agents.api_errors import cause_of
 from waved.agents.reader import STDERR, STDOUT, Judgement, SideFile
 
 LONGEST_LINE = 1024 * 1024
@@ -22,7 +23,7 @@ HEAD, TAIL = 4096, 512
 """Bytes of such a line that are looked at."""
 _COMPLAINT = 400
 _TROUBLE = re.compile(
-    r"error|fail|fatal|exception|invalid|denied|refused|not (?:found|logged|authori[sz]ed)|cannot|unable|limit|quota",
+    r"error|fail|fatal|exception|invalid|denied|refused|no \w+ session found|not (?:found|logged|authori[sz]ed)|cannot|unable|limit|quota",
     re.IGNORECASE,
 )
 _decode = JSONDecoder(strict=False).decode
@@ -223,6 +224,8 @@ def unfinished(exit_code: int | None, signal: int | None, complaint: str = "") -
     reason = f"{how_it_ended(exit_code, signal)} without a result"
     if signal or exit_code in INTERRUPTED:
         return Judgement(False, reason, "interrupted")
+    if cause_of(message=complaint) == "no-session":
+        return Judgement(False, f"{reason}: {complaint}", "no-session")
     return Judgement(False, f"{reason}: {complaint}" if complaint else reason, "no-result")
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from waved.domain import budgets, guarding
 from waved.domain import events as ev
 from waved.domain.gate import build_checks, failure_text, next_steps
-from waved.domain.limits import run_limit
+from waved.domain.limits import is_hopeless, lacked_session, run_limit
 from waved.domain.open_findings import against
 from waved.domain.providers import chance, limits_due, may_start, next_chance, provider_of
 from waved.domain.reactions import can_restore, undo_wave
@@ -248,8 +248,16 @@ def _starting(session: Session, node: Node, wave: WaveState, now: float) -> ev.R
         timeout=timeout,
         timeout_of=whose,
         failure=node.failure,
-        resume=node.runs[-1].program_session if node.agent.resume and node.runs else "",
+        resume=_resumable(node),
     )
+
+
+def _resumable(node: Node) -> str:
+    """The program's own session that the next run goes on with; "" to begin anew."""
+    if not node.agent.resume:
+        return ""
+    last = next((run for run in reversed(node.runs) if run.outcome != "withdrawn"), None)
+    return "" if last is None or lacked_session(last) else last.program_session
 
 
 # --- waves --------------------------------------------------------------------------------------------------------
@@ -305,7 +313,7 @@ def _to_repeat(session: Session, wave: WaveState) -> dict[str, str]:
     """Who runs again after a failed gate, and why: who failed, or whom the failed checks blame."""
     if wave.failed:
         nodes = [session.nodes[key] for key in wave.failed]
-        if any(node.outcome in ("stopped", "lost") for node in nodes):
+        if any(node.outcome in ("stopped", "lost") or (node.runs and is_hopeless(node.runs[-1])) for node in nodes):
             return {}
         return {node.key: node.reason if node.outcome != "skipped" else "" for node in nodes}
     if wave.gate is None:

@@ -50,6 +50,18 @@ def was_refused(run: Run) -> bool:
     return not run.succeeded and run.cause in ("rate-limited", "overloaded") and not run.stop_reason
 
 
+def lacked_session(run: Run) -> bool:
+    """Whether the program's own session that the run was to go on with was not there: never written, or removed."""
+    return bool(run.resume) and not run.succeeded and run.cause == "no-session" and not run.stop_reason
+
+
+def is_hopeless(run: Run) -> bool:
+    """Whether to run it again would only end the same way, or spend what the user did not want to: it cannot log in, or
+    the limit of cost given to the program itself is reached.
+    """
+    return not run.succeeded and run.cause in ("login", "budget") and not run.stop_reason
+
+
 def refusal_wait(node: Node, run: Run, now: float) -> float:
     """When a refused run is repeated: at the time the provider named, else after a wait that is doubled each time.
 

@@ -46,6 +46,8 @@ class Run:
     """Of a responder or a monitor's command: its name."""
     reaction: str = ""
     """Of a responder: what started it."""
+    resume: str = ""
+    """The program's own session it was to go on with."""
     state: RunState = "starting"
     decided: float = 0.0
     """When the start was decided."""

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from waved.domain import events as ev
 from waved.domain.gate import build_checks, was_cut_short
-from waved.domain.limits import MOST_REFUSALS, backoff, refusal_wait, start_wait, was_refused
+from waved.domain.limits import (
+    MOST_REFUSALS,
+    backoff,
+    is_hopeless,
+    lacked_session,
+    refusal_wait,
+    start_wait,
+    was_refused,
+)
 from waved.domain.reactions import can_restore, undo_attempt
 from waved.domain.state import Gate, Node, Run, Session, WaveState
 from waved.domain.state_guards import Guards
+
+_HOPELESS = {
+    "login": "it cannot log in (`wavectl doctor` says what each program needs)",
+    "budget": "the program's own limit of cost is reached",
+}
 
 
 def judge(session: Session, now: float) -> list[ev.Event]:
@@ -62,6 +75,11 @@ def _verdict(session: Session, node: Node, now: float, ahead: int) -> list[ev.Ev
     if was_refused(run) and _may_go_on(session, wave, now):
         at = refusal_wait(node, run, now)
         return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, at, run.explanation)]
+    if lacked_session(run) and _may_go_on(session, wave, now):
+        why = run.failure or run.explanation
+        return [ev.RetryScheduled(session.id, node.key, node.agent.name, node.attempt + 1, now, why)]
+    if is_hopeless(run):
+        return [_failed(session, node, "failed", f"{_HOPELESS[run.cause]}: {run.explanation}", 0, now)]
     outcome = "timed-out" if run.outcome == "timed-out" else "failed"
     may_retry = run.timeout_of == "agent" or outcome == "failed"
     return [_failed(session, node, outcome, run.explanation, node.agent.retries if may_retry else 0, now)]

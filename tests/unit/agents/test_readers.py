@@ -371,3 +371,20 @@ def test_fifty_megabytes_without_an_end_are_not_kept() -> None:
         assert peak < 4_000_000
         assert reader.feed(b'"}\n{"type":"thread.started","thread_id":"t"}\n')[-1] == SessionNamed("t")
         assert reader.too_long == (0 if beginning == COMMAND.encode() else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("codex", "Error: thread/resume: thread/resume failed: no rollout found for thread id 1111 (code -32600)"),
+        ("gemini", 'Error resuming session: Invalid session identifier "1111".\n  Use --list-sessions to see them.'),
+        ("opencode", "Error: Session not found"),
+        ("qwen", "No saved session found with ID 1111. Run `qwen --resume` without an ID to choose one."),
+    ],
+)
+def test_a_session_that_is_not_there_is_told_on_stderr(name: str, said: str) -> None:
+    reader = BY_NAME[f"{name}-401"].reader()
+    reader.feed(said.encode() + b"\n", STDERR)
+    reader.close()
+    judged = reader.judge(1, None)
+    assert (judged.ok, judged.cause) == (False, "no-session")

@@ -10,7 +10,7 @@ from waved.domain import events as ev
 from waved.domain.fold import background, findings, reactions, silence, snapshots
 from waved.domain.fold.activity import note_provider, note_success, note_totals
 from waved.domain.gate import awaits_reports, waits
-from waved.domain.limits import start_wait, was_refused
+from waved.domain.limits import lacked_session, start_wait, was_refused
 from waved.domain.providers import refused
 from waved.domain.readiness import await_verdict, forget_stale, make_ready
 from waved.domain.state import Run, Session
@@ -66,14 +66,14 @@ def _retry_scheduled(session: Session, event: ev.RetryScheduled) -> None:
 
 
 def _is_uncounted(run: Run) -> bool:
-    """Whether a run used up no attempt anyway: nothing was exec'ed, or a provider refused it."""
-    return (run.outcome == "withdrawn" and not run.stop_reason) or was_refused(run)
+    """Whether a run used up no attempt anyway: nothing was exec'ed, a provider refused it, or it lacked its session."""
+    return (run.outcome == "withdrawn" and not run.stop_reason) or was_refused(run) or lacked_session(run)
 
 
 def _run_starting(session: Session, event: ev.RunStarting) -> None:
     run = Run(
         event.run, session.wave, event.purpose, event.assignment, event.attempt, event.gate, event.index, event.timeout,
-        event.timeout_of, event.failure, event.agent, event.reaction, decided=event.time,
+        event.timeout_of, event.failure, event.agent, event.reaction, event.resume, decided=event.time,
     )  # fmt: skip
     session.runs[run.id] = session.active[run.id] = run
     if event.purpose in ("preview", "monitor"):
@@ -178,6 +178,8 @@ def _run_ended(session: Session, event: ev.RunEnded) -> None:
             session.refusals[run.id] = None
     else:
         node.refused = 0
+        if lacked_session(run):
+            node.base += 1  # the next one begins anew, and there is only one such between two that count
         if run.succeeded:
             note_success(session, run)
     node.state = "checking"
