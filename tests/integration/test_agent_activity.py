@@ -165,6 +165,22 @@ def test_what_was_done_while_no_daemon_lived_is_known_to_the_next(
     assert only_run(view)["usage"]["input"] == 7350
 
 
+def test_what_an_agent_wrote_and_said_is_told_to_those_after_it(
+    daemon: Daemon, workspace: Path, claude: Claude
+) -> None:
+    claude.plays(scene("claude-edit", 0, workspace))
+    agent = {"name": "a", "use": "claude", "prompt": "Work."}
+    word = "echo {{ results[0].changed[0] }} > seen"
+    after = {"name": "b", "command": ["sh", "-c", word], "needs": ["a"]}
+    view = daemon.run(plan_of(wave_of("w", agent, after)), workspace)
+    assert view["outcome"] == "succeeded"
+    assert (workspace / "seen").read_text() == "README.md\n"
+    context = next((daemon.state / "sessions").glob("*/runs/b.1/context.json"))
+    (result,) = json.loads(context.read_text())["results"]
+    assert (result["changed"], result["files_changed"], result["verified"]) == (["README.md"], 1, False)
+    assert result["last_words"] == assignments(view)["a"]["runs"][0]["last_words"] != ""
+
+
 def test_metrics_of_a_session_are_told_with_goals_and_verdicts(daemon: Daemon, workspace: Path, claude: Claude) -> None:
     claude.plays(scene("claude-edit", 0, workspace))
     view = daemon.run({**plan(), "goals": {"cost": 0.01}}, workspace)

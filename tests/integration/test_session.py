@@ -143,6 +143,34 @@ def test_results_flow_forward(daemon: Daemon, workspace: Path) -> None:
     assert context["results"][0]["outcome"] == "succeeded"
 
 
+def test_results_name_the_files_that_were_found_not_the_patterns(daemon: Daemon, workspace: Path) -> None:
+    plan = plan_of(
+        wave_of(
+            "research",
+            agent_of(
+                "r", "mkdir out; echo one > out/a.md; echo two > out/b.md; touch out/c.txt", produces=["out/*.md"]
+            ),
+            agent_of("s", "cat out/a.md", needs=["r"], produces=[]),
+        ),
+        wave_of("work", agent_of("w", ["sh", "-c", "echo {{ results[0].produced | join(' ') }} > seen"])),
+    )
+    view = daemon.run(plan, workspace)
+    assert view["outcome"] == "succeeded"
+    assert (workspace / "seen").read_text().split() == ["out/a.md", "out/b.md"]
+    folder = next((daemon.state / "sessions").glob("*/runs/s.1"))
+    (result,) = json.loads((folder / "context.json").read_text())["results"]
+    assert (result["produced"], result["expected"]) == (["out/a.md", "out/b.md"], ["out/*.md"])
+
+
+def test_a_template_that_needs_what_is_not_known_ahead_is_rendered_when_it_is(daemon: Daemon, workspace: Path) -> None:
+    """The second is made ready while the first still runs, in vain; that costs it nothing."""
+    first = agent_of("a", "echo x > made-1.txt; sleep 0.3", produces=["made-*.txt"])
+    word = "echo {{ 1 / (results[0].produced[0] != 'made-*.txt') }} > seen"
+    view = daemon.run(plan_of(wave_of("w", first, agent_of("b", ["sh", "-c", word], needs=["a"]))), workspace)
+    assert view["outcome"] == "succeeded", view["reason"]
+    assert (workspace / "seen").read_text() == "1.0\n"
+
+
 def test_sequential_means_one_at_a_time_in_the_order_written(daemon: Daemon, workspace: Path) -> None:
     agents = [agent_of(name, f"echo +{name} >> order; sleep 0.05; echo -{name} >> order") for name in "cab"]
     view = daemon.run(plan_of(wave_of("w", *agents, parallel=False)), workspace)

@@ -23,7 +23,8 @@ HEAD, TAIL = 4096, 512
 """Bytes of such a line that are looked at."""
 _COMPLAINT = 400
 _TROUBLE = re.compile(
-    r"error|fail|fatal|exception|invalid|denied|refused|no \w+ session found|not (?:found|logged|authori[sz]ed)|cannot|unable|limit|quota",
+    r"error|fail|fatal|exception|invalid|denied|refused|no \w+ session found|not (?:found|logged|authori[sz]ed)|cannot"
+    r"|unable|limit|quota",
     re.IGNORECASE,
 )
 _decode = JSONDecoder(strict=False).decode

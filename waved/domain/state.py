@@ -174,6 +174,10 @@ class Node:
     verified: bool = False
     gate: Gate | None = None
     runs: list[Run] = field(default_factory=list)
+    produced: list[str] = field(default_factory=list)
+    """Files that its own gate has found, of those it was to leave behind."""
+    wrote: OrderedSet = field(default_factory=dict)
+    """Files its program says it wrote: the first of them."""
 
 
 @dataclass(slots=True)

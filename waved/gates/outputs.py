@@ -30,6 +30,8 @@ class OutputResult:
     ok: bool
     detail: str
     """One line: what was found, or what is missing and why."""
+    files: tuple[str, ...] = ()
+    """What was found, relative to the workspace."""
 
 
 def check_outputs(workspace: Path, outputs: Sequence[Output]) -> list[OutputResult]:
@@ -45,10 +47,11 @@ def _check(workspace: Path, output: Output) -> OutputResult:
         paths = globs.find(workspace, [output.path], max(MOST_FILES, output.min_files))
         sizes = _sizes(workspace, paths)
         ok, detail = _judge(workspace, output, sizes)
+        files = tuple(sizes)
     except (PlanError, OSError, RuntimeError) as error:
         # RuntimeError: pathlib's word for symbolic links that go in a circle.
-        ok, detail = False, f"{shown(output.path)} cannot be looked at: {shown(_reason(error))}"
-    return OutputResult(output.path, ok, detail)
+        ok, detail, files = False, f"{shown(output.path)} cannot be looked at: {shown(_reason(error))}", ()
+    return OutputResult(output.path, ok, detail, files)
 
 
 def _reason(error: Exception) -> str:

@@ -87,8 +87,8 @@ class Pool:
         self._batches: list[_Batch] = []
         self._dead: dict[str, tuple[int, float]] = {}
         """Runs whose worker died, until the zygote has cleaned up: (worker pid, give up at)."""
-        self._unstartable: dict[str, dict[str, Any]] = {}
-        """Exit records of runs that could not be armed ahead, for when their start is decided."""
+        self._unstartable: dict[str, tuple[Spec, dict[str, Any]]] = {}
+        """Specs and exit records of runs that could not be armed ahead, for when their start is decided."""
         self._news: list[Message] = []
         self._strays = False
         """A zygote has died: its workers are our children."""
@@ -204,8 +204,9 @@ class Pool:
         failpoints.hit("pool.before-arm")
         self.prepare(sum(1 for start in starts if start.run not in self._workers))
         for start in starts:
-            if start.run in self._unstartable:
-                self._news.append(Ended(start.run, self._unstartable.pop(start.run)))
+            spec, ended = self._unstartable.pop(start.run, (None, None))
+            if ended is not None and spec == start.spec:
+                self._news.append(Ended(start.run, ended))
                 continue
             if not self.arm(start.run, start.spec):
                 reason = self.problem or "its worker could not be reached"
@@ -413,8 +414,8 @@ class Pool:
         """It could not be armed. If its start has been decided, that is its end; else it is found out at the start."""
         if worker.limits:
             self._news.append(Ended(worker.run, ended))
-        else:
-            self._unstartable[worker.run] = ended
+        elif worker.spec is not None:
+            self._unstartable[worker.run] = (worker.spec, ended)
 
     def _worker_ended(self, worker: _Worker) -> None:
         self._forget(worker)

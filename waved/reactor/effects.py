@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from waved.reactor.specs import run_folder, spec_of
 
 ARM_PATIENCE = 2.0
 """Seconds a checklist waits for workers."""
+MOST_FILES = 200
+"""Files of a check of outputs that are named in its verdict."""
 WATCH_PATIENCE = 60.0
 """Seconds more it waits until no change of a file can be missed: of a huge workspace every folder is to be watched."""
 
@@ -270,6 +273,7 @@ class Effects:
             results = check_outputs(Path(session.workspace), check.outputs)
             verdict.ok = all(result.ok for result in results)
             verdict.detail = "\n".join(result.detail for result in results if verdict.ok or not result.ok)
+            verdict.files = _names([path for result in results for path in result.files])
             self._report_check(verdict)
 
         self._helpers.run(job, partial(self._check_defect, verdict))
@@ -326,3 +330,9 @@ class Effects:
     def folder_of(self, run_id: str) -> Path:
         """The folder of a run."""
         return run_folder(self._locations.session(run_id.partition("/")[0]), run_id)
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Each once, the first so many; a name that is no UTF-8 can stand in no event."""
+    whole = (path for path in paths if path.isascii() or path.encode("utf-8", "replace").decode() == path)
+    return list(islice(dict.fromkeys(whole), MOST_FILES))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from waved.plan.models import Agent
 from waved.plan.prompts import FINDING_FIELDS
 from waved.pool import record
 from waved.reactor.preview import preview_url
+from waved.reactor.results import results
 
 PREVIEW, NOTIFY = "@preview", "@notify"
 """Where the values for the preview's server and for notifications stand among those of agents."""
@@ -109,7 +109,7 @@ def _responder(session: Session, starting: ev.RunStarting, environment: Environm
     reaction = guards.reactions.get(starting.reaction) if guards is not None else None
     found = guards.finding(reaction.finding) if guards is not None and reaction is not None else None
     finding = {name: getattr(found, name) if found is not None else "" for name in FINDING_FIELDS}
-    spec["context"] |= {"finding": finding, "results": _results(session, wave.index)}
+    spec["context"] |= {"finding": finding, "results": results(session, wave.index)}
     return spec
 
 
@@ -118,7 +118,7 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
     wave = session.waves[node.wave]
     spec = _program(session, starting, environment, folder, node.agent, wave)
     spec["tasks"] = [{"name": task.name, "domain": task.domain or "", "prompt": task.prompt} for task in node.tasks]
-    spec["context"]["results"] = _results(session, node.wave, node.requires)
+    spec["context"]["results"] = results(session, node.wave, node.requires)
     spec["used_before"] = _used_before(node, starting.resume)
     if (stall := _silence(session, node.agent, wave)) is not None:
         spec["stall"] = stall
@@ -204,25 +204,6 @@ def _used_before(node: Node, program_session: str) -> dict[str, Any]:
 def _session_facts(session: Session) -> dict[str, str]:
     settings = session.plan.session
     return {"name": settings.name, "id": session.id, "folder": settings.folder or ""}
-
-
-def _results(session: Session, index: int, requires: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What waves before number `index`, and in it the required assignments, ended with (O7).
-
-    For a run that is made ready ahead, what it requires may still run: it starts only if that succeeds.
-    """
-    keys = [key for wave in session.waves[:index] for key in wave.keys]
-    keys += [key for key in requires if session.nodes[key].wave == index]
-    return [
-        {
-            "assignment": key,
-            "agent": (done := session.nodes[key]).agent.name,
-            "wave": session.waves[done.wave].plan.name,
-            "outcome": done.outcome or "succeeded",
-            "produced": [output.path for output in done.agent.produces],
-        }
-        for key in keys
-    ]
 
 
 def _environment(

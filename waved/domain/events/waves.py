@@ -63,6 +63,8 @@ class CheckEnded(Event, kind="check.ended"):
     name: str = ""
     detail: str = ""
     tests: dict[str, int] | None = None
+    files: list[str] = field(default_factory=list)
+    """Of a check of outputs: the first 200 files that were found, relative to the workspace."""
 
 
 @dataclass(slots=True)

@@ -58,12 +58,17 @@ def note_totals(session: Session, run: Run, told: dict[str, Any]) -> None:
     run.version = told.get("version", "") or run.version
     before, run.usage = run.usage, usage_from(told.get("usage", {}))
     spend(session, run, before)
+    if run.purpose == "agent" and told.get("wrote"):
+        known = session.nodes[run.assignment].wrote
+        known.update(dict.fromkeys(told["wrote"][: max(0, KEPT_WRITTEN - len(known))]))
     new = [tool for tool in told.get("forbidden", ()) if tool not in run.forbidden]
     if new:
         run.forbidden.update(dict.fromkeys(new))
         session.forbidden[run.id] = [*session.forbidden.get(run.id, ()), *new]
 
 
+KEPT_WRITTEN = 200
+"""Files remembered of an assignment as written, by its program's own words."""
 _REMEMBERED = 100
 """Refused runs remembered for a provider."""
 

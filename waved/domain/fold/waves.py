@@ -81,6 +81,8 @@ def _check_ended(session: Session, event: ev.CheckEnded) -> None:
     check = gate.checks[event.index]
     check.state, check.ok, check.detail, check.tests = "ended", event.ok, event.detail, event.tests
     gate.next = event.index + 1
+    if event.files and gate.assignment:
+        session.nodes[gate.assignment].produced = event.files
     if not waits(session, gate):
         session.gates_due[gate.id] = None
 
