@@ -131,6 +131,9 @@ class Admission:
         found = self._run_above(pid)
         if lives is not False:
             lives = still_lives(asked.descriptor, pid)
+        if found is None and lives is not False and asked.caller.uid != os.getuid():
+            # The service sees no process of others (ProtectProc=invisible). The kernel says who it is: no run of ours.
+            return ""
         if found is None or lives is False:
             raise NotAllowedError("the process that made this connection has ended", "it cannot be told who asks")
         return found
