@@ -17,6 +17,7 @@ import pytest
 from tests.agent_programs import MODELS, Running, environment, executable_of, make_repository
 from tests.record_agents import EDIT, LIMITED, SUBMIT, claude_limit, codex_limit, version_of
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
+from wavectl.doctor import Finding, examine
 from waved.agents.activity import RateLimited, Result, SessionNamed, ToolCalled
 from waved.agents.registry import find_program
 
@@ -179,6 +180,26 @@ def test_its_version_is_found(place: Place, name: str) -> None:
     if name == "claude":
         with place.run(name, [Turn("Hello.")]) as running:
             assert running.finish().of(SessionNamed)[0].version == version
+
+
+@both
+def test_doctor_tells_its_version_and_whether_it_can_log_in(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executable_of(name)
+    for key, value in environment(name, place.api.url("nobody"), place.home).items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.delenv("CLAUDE_CODE_OAUTH_TOKEN", raising=False)
+    key = {"claude": "ANTHROPIC_API_KEY", "codex": "CODEX_API_KEY"}[name]
+
+    def told() -> Finding:
+        return next(found for found in examine(str(place.home / "no.sock")) if found.what == name)
+
+    assert (told().ok, told().detail) == (True, f"logged in: {key}")
+    assert told().version == version_of(name, environment(name, place.api.url("nobody"), place.home))
+    monkeypatch.delenv(key)
+    assert told().ok is False
+    assert key in told().detail
 
 
 def test_models_are_told_where_a_program_has_none() -> None:

@@ -99,7 +99,11 @@ def resources_of(default: Resources | None, own: Resources | None) -> dict[str, 
 
 
 class Patience(Model):
-    """How long an agent may show no sign of life in each state, before that is a finding (M4)."""
+    """How long an agent may show no sign of life in each state, before that is a finding of a monitor `progress` (M4).
+
+    The monitor's `after` goes before: it takes the place of `other` and of each shorter one but `waiting`. Without
+    such a monitor nobody looks.
+    """
 
     starting: Duration | None = 120.0
     """The program has printed nothing yet."""

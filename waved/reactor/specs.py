@@ -128,7 +128,8 @@ def _agent(session: Session, starting: ev.RunStarting, environment: Environment,
 def _silence(session: Session, agent: Agent, wave: WaveState) -> dict[str, float] | None:
     """Seconds of silence by state, where a monitor of progress wants to know of it (requirement M4).
 
-    The monitor's own time is for programs nobody can read; of others each state has its patience, and never less.
+    The monitor's own time goes before: it is the limit of programs nobody can read, and no state's is shorter. But one
+    that waits for a person gets no longer than its own: nobody comes.
     """
     watching = [
         monitor.after
@@ -141,8 +142,8 @@ def _silence(session: Session, agent: Agent, wave: WaveState) -> dict[str, float
         return None
     after = min(watching)
     patience = session.plan.session.patience.model_dump()
-    limits = {name: max(after, limit) for name, limit in patience.items() if limit is not None and name != "other"}
-    return {**limits, "other": after}
+    limits = {name: max(after, limit) for name, limit in patience.items() if limit is not None}
+    return {**limits, "other": after, **({"waiting": patience["waiting"]} if patience["waiting"] is not None else {})}
 
 
 def _program(

@@ -1,0 +1,162 @@
+"""A session of real agent programs under a real daemon: two programs in one wave edit a repository (issue 5).
+
+claude and codex, against the scripted API. One runs into a limit that says when it ends, and goes on with its own
+session then; one has given its result and hangs. What waved shows of them is compared with what the API has served.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent_programs import environment, executable_of
+from tests.live import Daemon, assignments, plan_of, wait_for, wave_of
+from tests.record_agents import EDIT
+from tests.scripted_api import Call, ScriptedApi, Turn, Usage
+
+SLOWEST = 20.0
+"""Seconds these programs get for a few steps; alone on a machine they take five."""
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    with ScriptedApi() as serving:
+        yield serving
+
+
+def agent(name: str, program: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "use": program, "prompt": "Edit the repository.", "permissions": "all", **more}
+
+
+def at_home(program: str, url: str, home: Path, **more: str) -> dict[str, str]:
+    """The environment of an agent, with a home of its own."""
+    home.mkdir()
+    return {**environment(program, url, home), **more}
+
+
+def limit_until(reset: float) -> Turn:
+    """What a subscription answers when its five hours are used up."""
+    headers = {
+        "retry-after": "7200",
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": str(int(reset)),
+        "anthropic-ratelimit-unified-representative-claim": "five_hour",
+    }
+    return Turn(status=429, headers=headers)
+
+
+def in_all(item: dict[str, Any]) -> tuple[int, int]:
+    """Tokens sent and written in all runs of an assignment."""
+    usages = [run["usage"] for run in item["runs"]]
+    return sum(each.get("input", 0) for each in usages), sum(each.get("output", 0) for each in usages)
+
+
+def shown(daemon: Daemon, *words: str) -> str:
+    """What `wavectl` says."""
+    env = {**os.environ, "WAVED_SOCKET": str(daemon.socket), "NO_COLOR": "1", "COLUMNS": "200"}
+    command = [sys.executable, "-c", "from wavectl.cli import main; main()", *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+
+def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
+    daemon: Daemon, workspace: Path, short_tmp: Path, api: ScriptedApi
+) -> None:
+    for name in ("claude", "codex"):
+        executable_of(name)
+    (workspace / "README.md").write_text("# demo\nline two\n")
+    reset = time.time() + 6
+    wait = "while [ ! -e go ]; do sleep 0.05; done; git status --short"
+    coding = [
+        Turn("Writing.", (Call("write", "cart.py", new="TOTAL = 1\n"),), "", Usage(900, 50, 100)),
+        Turn("Checking.", (Call("shell", command=wait),), "", Usage(1000, 30, 200)),
+        Turn("The cart is written.", usage=Usage(1100, 20, 300)),
+    ]
+    background = {"command": "sleep 300", "run_in_background": True}
+    hanging = [
+        Turn("Starting it.", (Call("raw", tool="Bash", arguments=background),), "", Usage(400, 30)),
+        Turn("It runs.", usage=Usage(500, 20)),
+    ]
+    scripts = {"limited": [EDIT[0], limit_until(reset), *EDIT[1:]], "coder": coding, "server": hanging}
+    urls = {name: api.script(name, turns, workspace) for name, turns in scripts.items()}
+    token = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "scripted"}
+    values = {
+        "limited": at_home("claude", urls["limited"], short_tmp / "h1", **token),
+        "coder": at_home("codex", urls["coder"], short_tmp / "h2"),
+        "server": at_home("claude", urls["server"], short_tmp / "h3"),
+    }
+    agents = [
+        agent("limited", "claude", retries=0, backoff="100ms"),
+        agent("coder", "codex"),
+        agent("server", "claude", linger="2s"),
+    ]
+    review = {"name": "review", "command": ["sh", "-c", 'cp "$WAVED_CONTEXT" context.json']}
+    plan = plan_of(wave_of("work", *agents), wave_of("look", review))
+    base = {"PATH": os.environ["PATH"]}
+    session = daemon.submit(plan, workspace, environment={"base": base, "agents": values})
+
+    def told() -> str:
+        return f"{daemon.view(session)}"
+
+    def run_of(name: str, number: int = -1) -> dict[str, Any]:
+        runs = assignments(daemon.view(session))[name]["runs"]
+        return dict(runs[number]) if runs else {"acting": "", "usage": {}, "tool": "", "reset_at": None}
+
+    # While they are at it: a tool that runs, a limit and its end, a result of one that goes on living.
+    wait_for(lambda: "go ]" in run_of("coder")["tool"], SLOWEST, told)
+    wait_for(lambda: run_of("server")["acting"] == "finished", SLOWEST, told)
+    lingering = run_of("server")
+    assert lingering["usage"]["cost"] > 0
+    status = shown(daemon, "status", session)
+    assert "while [ ! -e go ]" in status
+    assert f"${lingering['usage']['cost']:.2f}" in status
+    wait_for(lambda: run_of("limited", 0)["state"] == "ended", SLOWEST, told)
+    assert run_of("limited", 0)["cause"] == "rate-limited"
+    (workspace / "go").touch()
+    view = wait_for(lambda: (found := daemon.view(session))["state"] == "ended" and found, SLOWEST, told)
+
+    assert view["outcome"] == "succeeded", view["reason"]
+    assert (workspace / "README.md").read_text() == "# demo\nline two, edited\n"
+    assert (workspace / "cart.py").read_text() == "TOTAL = 1\n"
+    found = assignments(view)
+    first, second = found["limited"]["runs"]
+    assert (first["exit_code"], second["exit_code"], second["attempt"]) == (1, 0, 2)
+    assert second["started"] >= int(reset)
+    events = daemon.events(session)
+    starts = [event["data"] for event in events if event["kind"] == "run.starting"]
+    ends = {event["data"]["run"]: event["data"] for event in events if event["kind"] == "run.ended"}
+    (resumed,) = (start.get("resume") for start in starts if start["run"] == second["run"])
+    assert resumed == ends[first["run"]]["acted"]["program_session"] != ""
+    assert ends[second["run"]]["acted"]["program_session"] == resumed
+    (server,) = found["server"]["runs"]
+    assert server["outcome"] == "exited"
+    assert "did not end" in server["reason"]
+    assert server["ended"] - server["started"] < SLOWEST
+    for name in scripts:
+        served = api.used(name)
+        assert in_all(found[name]) == (served.prompt, served.output), name
+    # claude counts what a session cost from its first run on, codex does not tell.
+    lines = [line for line in daemon.output(second["run"]).splitlines() if b'"type":"result"' in line]
+    cost = sum(run["usage"]["cost"] for run in found["limited"]["runs"])
+    assert cost == pytest.approx(json.loads(lines[-1])["total_cost_usd"])
+    assert [run["usage"].get("cost") for run in found["coder"]["runs"]] == [None]
+    assert {run["version"].count(".") for name in ("limited", "server") for run in found[name]["runs"]} == {2}
+    tools = [run["usage"]["tools"] for run in found["limited"]["runs"]]
+    assert [sum(each.values()) for each in tools] == [1, 2]
+    log = shown(daemon, "logs", session, "coder")
+    assert "The cart is written." in log
+    said = {each["assignment"]: each for each in _context(workspace)}
+    assert said["limited"]["changed"] == ["README.md"]
+    assert said["coder"]["last_words"] == "The cart is written."
+
+
+def _context(workspace: Path) -> list[dict[str, Any]]:
+
+    return list(json.loads((workspace / "context.json").read_text())["results"])
