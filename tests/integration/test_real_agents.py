@@ -6,6 +6,7 @@ claude and codex are what CI installs (`.ci/agents`); the others are tested when
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -142,11 +143,12 @@ def test_one_that_is_ended_in_the_midst_has_failed_and_can_go_on(
     assert ran.used.input == served.prompt
 
 
-@both
+@pytest.mark.parametrize("name", [*IN_CI, "opencode", "gemini", "qwen"])
 def test_a_session_that_is_not_there_is_told_as_such(place: Place, name: str) -> None:
-    with place.run(name, EDIT, resume="11111111-1111-4111-8111-111111111111") as running:
+    nobody = "ses_0000000000000000000000000" if name == "opencode" else "11111111-1111-4111-8111-111111111111"
+    with place.run(name, EDIT, resume=nobody) as running:
         ran = running.finish()
-    assert (ran.judgement.ok, ran.judgement.cause) == (False, "no-session")
+    assert (ran.judgement.ok, ran.judgement.cause) == (False, "no-session"), ran.judgement
     assert place.served(name) == Usage(0, 0)
 
 
@@ -182,24 +184,29 @@ def test_its_version_is_found(place: Place, name: str) -> None:
             assert running.finish().of(SessionNamed)[0].version == version
 
 
-@both
-def test_doctor_tells_its_version_and_whether_it_can_log_in(
-    place: Place, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    executable_of(name)
-    for key, value in environment(name, place.api.url("nobody"), place.home).items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.delenv("CLAUDE_CODE_OAUTH_TOKEN", raising=False)
-    key = {"claude": "ANTHROPIC_API_KEY", "codex": "CODEX_API_KEY"}[name]
+def test_doctor_tells_their_versions_and_whether_they_can_log_in(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = place.home / "bin"
+    programs.mkdir()
+    keys = {"claude": "ANTHROPIC_API_KEY", "codex": "CODEX_API_KEY"}
+    for name in keys:
+        (programs / name).symlink_to(executable_of(name))
+        for key, value in environment(name, place.api.url("nobody"), place.home).items():
+            monkeypatch.setenv(key, value)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/local/bin:/usr/bin:/bin")
+    for variable in ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
 
-    def told() -> Finding:
-        return next(found for found in examine(str(place.home / "no.sock")) if found.what == name)
+    def told() -> dict[str, Finding]:
+        return {found.what: found for found in examine(str(place.home / "no.sock")) if found.what in keys}
 
-    assert (told().ok, told().detail) == (True, f"logged in: {key}")
-    assert told().version == version_of(name, environment(name, place.api.url("nobody"), place.home))
-    monkeypatch.delenv(key)
-    assert told().ok is False
-    assert key in told().detail
+    found = told()
+    for name, key in keys.items():
+        assert (found[name].ok, found[name].detail) == (True, f"logged in: {key}")
+        assert found[name].version == version_of(name, dict(os.environ))
+        monkeypatch.delenv(key)
+    found = told()
+    for name, key in keys.items():
+        assert (found[name].ok, key in found[name].detail) == (False, True)
 
 
 def test_models_are_told_where_a_program_has_none() -> None:

@@ -378,6 +378,7 @@ def test_fifty_megabytes_without_an_end_are_not_kept() -> None:
     [
         ("codex", "Error: thread/resume: thread/resume failed: no rollout found for thread id 1111 (code -32600)"),
         ("gemini", 'Error resuming session: Invalid session identifier "1111".\n  Use --list-sessions to see them.'),
+        ("gemini", "Error resuming session: No previous sessions found for this project."),
         ("opencode", "Error: Session not found"),
         ("qwen", "No saved session found with ID 1111. Run `qwen --resume` without an ID to choose one."),
     ],
