@@ -1,47 +1,207 @@
-"""What the README shows works, its links lead somewhere, and CI's constraints cover what is declared."""
+"""What the documents show is right: links and anchors, plans, configuration, command lines, Python."""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import itertools
 import re
+import shlex
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.command_lines import PROGRAMS, mistake, unknown_in
+from tests.documents import ROOT, Block, Page, blocks, commands, pages
+from tests.plan_fragments import is_whole, whole
+from wavectl import AsyncClient, Client
+from waved import settings
+from waved.errors import ExitStatus
 from waved.plan.lint import lint
 from waved.plan.load import load_plan
 
-ROOT = Path(__file__).resolve().parents[3]
-LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+SPAN = re.compile(r"`((?:wavectl|waved) [^`]+)`")
+LANGUAGES = {"", "toml", "sh", "console", "python", "ini", "events", "json", "yaml", "xml", "text"}
+TUTORIAL = "docs/tutorial.md"
+"""Its blocks are run, one after another: tests/integration/test_tutorial.py."""
+NOT_RUN = {
+    "README.md": 1,
+    "docs/operations.md": 5,
+    "docs/snapshots.md": 1,
+}
+"""Blocks that say `<!-- not run: WHY -->`, by page. One more is a decision, and stands here."""
 
 
-def pages() -> list[Path]:
-    return [
-        ROOT / "README.md",
-        ROOT / "CHANGELOG.md",
-        *sorted((ROOT / "docs").rglob("*.md")),
-        *ROOT.glob("systemd/*.md"),
+def of(*languages: str) -> list[object]:
+    return [pytest.param(block, id=block.place) for block in blocks(*languages)]
+
+
+def every_page() -> list[object]:
+    return [pytest.param(page, id=page.name) for page in pages()]
+
+
+# --- links ---
+
+
+@pytest.mark.parametrize("page", every_page())
+def test_links_lead_somewhere(page: Page) -> None:
+    wrong = []
+    for target in (first or second for first, second in LINK.findall(page.prose)):
+        path, _, anchor = target.partition("#")
+        if "://" in path or path.startswith("mailto:"):
+            continue
+        file = (page.path.parent / path).resolve() if path else page.path
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in Page(file).anchors):
+            wrong.append(target)
+    assert wrong == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        targets = {
+            (page.parent / (first or second).partition("#")[0]).resolve()
+            for page in new
+            for first, second in LINK.findall(Page(page).prose)
+            if "://" not in (first or second)
+        }
+        new = {target for target in targets if target.suffix == ".md" and target.is_file()} - reached
+    assert [page.name for page in pages() if page.path.resolve() not in reached] == []
+
+
+# --- blocks ---
+
+
+def test_each_block_has_a_language_that_is_checked() -> None:
+    assert [
+        block.place for block in blocks(*{each.language for page in pages() for each in page.blocks} - LANGUAGES)
+    ] == []
+    told = [
+        block.place
+        for block in blocks("", "text")
+        if re.search(r"^\s*(\w*\$ )?(wavectl|waved) [a-z-]", block.text, re.M)
     ]
+    assert told == [], "commands need a language: sh, or console with `$` before each"
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
-    assert [target for target in targets if target and not (page.parent / target).exists()] == []
+def test_what_is_not_run_is_counted() -> None:
+    counted = Counter(block.page for page in pages() for block in page.blocks if block.not_run)
+    assert dict(counted) == NOT_RUN
 
 
-def test_the_first_plan_of_the_readme_is_right(tmp_path: Path) -> None:
-    (written,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    plan = tmp_path / "plan.toml"
-    plan.write_text(written)
-    assert [wave.name for wave in load_plan(plan).plan.waves] == ["research", "execution"]
+# --- plans ---
 
 
-def test_there_is_nothing_to_advise_about_the_demo() -> None:
-    assert lint(load_plan(ROOT / "docs" / "examples" / "demo.toml").plan) == []
+@pytest.mark.parametrize("block", of("toml"))
+def test_toml_is_right(block: Block, tmp_path: Path) -> None:
+    if block.file == settings.NAME:
+        (tmp_path / settings.NAME).write_text(block.text)
+        settings.load(tmp_path / settings.NAME, required=True)
+    elif block.text.startswith("[project.entry-points"):
+        (group,) = tomllib.loads(block.text)["project"]["entry-points"]
+        assert group in ("waved.agents", "waved.monitors")
+    else:
+        plan = tmp_path / "plan.toml"
+        plan.write_text(whole(block.text, tmp_path))
+        loaded = load_plan(plan)
+        if is_whole(block.text):
+            assert lint(loaded.plan) == [], "a plan that is shown is a good one"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda file: file.name)
+def test_there_is_nothing_to_advise_about_the_examples(file: Path) -> None:
+    assert lint(load_plan(file).plan) == []
+
+
+# --- command lines ---
+
+
+@pytest.mark.parametrize("block", of("sh", "console"))
+def test_command_lines_are_right(block: Block) -> None:
+    lines = block.command_lines()
+    assert lines, "no command in it; has each line its `$`?"
+    wrong, foreign = [], []
+    for words in itertools.chain.from_iterable(map(commands, lines)):
+        if words[0].rpartition("/")[2] in PROGRAMS:
+            wrong.append(mistake(words))
+        elif not of_this_project(words):
+            foreign.append(shlex.join(words))
+    assert [each for each in wrong if each] == []
+    if block.page != TUTORIAL:
+        assert bool(foreign) == bool(block.not_run), (
+            f"what cannot be checked is marked as not run, nothing else: {foreign}"
+        )
+
+
+def of_this_project(words: list[str]) -> bool:
+    """Whether this runs something of the project that is there."""
+    if words[0] == "bash":
+        return (ROOT / words[1]).is_file()
+    if words[1:2] == ["-m"] and words[0].endswith("python"):
+        return (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
+    return words[0] == "cd"
+
+
+@pytest.mark.parametrize("page", every_page())
+def test_commands_in_running_text_exist(page: Page) -> None:
+    told = {span: unknown_in(span.replace("\\|", "|")) for span in SPAN.findall(page.prose)}
+    assert {span: wrong for span, wrong in told.items() if wrong} == {}
+
+
+def test_every_command_is_in_the_table_of_commands() -> None:
+    from wavectl.cli import COMMANDS
+
+    page = (ROOT / "docs" / "wavectl.md").read_text()
+    assert [name for name in COMMANDS if not re.search(rf"^\| `wavectl {name}\b", page, re.M)] == []
+
+
+def test_every_exit_status_is_documented() -> None:
+    page = (ROOT / "docs" / "wavectl.md").read_text()
+    table = page[page.index("## Exit statuses") :]
+    documented = {int(number) for number in re.findall(r"^\| (\d+) \|", table, re.M)}
+    assert documented == {int(status) for status in ExitStatus} | {141}
+
+
+def test_what_is_wrong_is_found() -> None:
+    """Else the checks above would say nothing."""
+    assert mistake(["wavectl", "list", "--nope"]) and mistake(["wavectl", "nope"]) and mistake(["wavectl", "plan"])
+    assert mistake(["/opt/bin/wavectl", "wait", "--timeout", "soon"]) and mistake(["waved", "--nope"])
+    assert mistake(["wavectl", "plan", "check", "plan.toml"]) == "" == mistake(["waved", "--check"])
+    assert unknown_in("wavectl plan check|shwo [FILE] --sctrict") == ["shwo", "--sctrict"]
+    assert unknown_in("wavectl --system rollback [SESSION] --file P|--agent A") == []
+    assert [*map(len, commands("sudo -u waved A=1 wavectl list --json | jq . > out && wavectl wait"))] == [3, 2, 2]
+
+
+# --- Python ---
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_python_is_right(block: Block) -> None:
+    """It compiles, what it imports is there, and calls of clients fit the client's methods."""
+    tree = ast.parse(block.text, block.place)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module or "")
+            assert [each.name for each in node.names if not hasattr(module, each.name)] == []
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if isinstance(node.func.value, ast.Name) and node.func.value.id == "client":
+                for kind in (Client, AsyncClient):
+                    method = getattr(kind, node.func.attr)
+                    inspect.signature(method).bind(None, *node.args, **{each.arg: None for each in node.keywords})
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Client":
+            inspect.signature(Client).bind(*node.args, **{each.arg: None for each in node.keywords})
+    if not any(isinstance(node, ast.With) for node in tree.body):
+        exec(compile(tree, block.place, "exec"), {"__name__": "documented"})
+
+
+# --- the project's own tables ---
 
 
 def test_constraints_pin_a_release_that_satisfies_each_requirement() -> None:
