@@ -47,5 +47,10 @@ class Document:
         return path
 
 
+def quoted(text: str) -> str:
+    """Text of others as text: a link in a docstring leads somewhere from its own place, not from where it is quoted."""
+    return text.replace("](", "]\\(")
+
+
 def _is_number(cell: str) -> bool:
     return cell.replace(",", "").replace(".", "", 1).rstrip(" %ms").isdigit()

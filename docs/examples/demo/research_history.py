@@ -6,7 +6,7 @@ import collections
 import subprocess
 import time
 
-from markdown import Document
+from markdown import Document, quoted
 from session import DOCUMENTS, WORKSPACE
 
 DAY = 86400
@@ -48,7 +48,9 @@ def main() -> None:
     overview = Document("History").paragraph(f"{len(commits)} commits on {len(days)} days.")
     overview.heading("Contributors").table(("who", "commits"), authors.most_common(20))
     overview.heading("Pace").table(("day", "commits"), sorted(days.items(), reverse=True)[:20])
-    overview.heading("Latest").table(("commit", "day", "what"), commits[:25])
+    overview.heading("Latest").table(
+        ("commit", "day", "what"), [(commit, day, quoted(what)) for commit, day, what in commits[:25]]
+    )
     overview.write(DOCUMENTS / "history" / "overview.md")
 
     tracked = git("ls-files", "*.py", "*.md", "*.toml").splitlines()

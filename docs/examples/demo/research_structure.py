@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import source
-from markdown import Document
+from markdown import Document, quoted
 from session import DOCUMENTS, WORKSPACE
 
 
@@ -40,7 +40,8 @@ def main() -> None:
     )
     for room, members in rooms.items():
         overview.heading(room).table(
-            ("module", "lines", "subject"), [(f"`{module.name}`", module.lines, module.summary) for module in members]
+            ("module", "lines", "subject"),
+            [(f"`{module.name}`", module.lines, quoted(module.summary)) for module in members],
         )
     overview.write(DOCUMENTS / "structure" / "modules.md")
 

@@ -10,12 +10,13 @@ from junit import Case, write_junit
 from session import DOCUMENTS, WORKSPACE
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^```.*?^```|(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
+"""What is shown as it is: a link in there is none."""
 
 
 def broken_links(page: Path) -> list[str]:
     """The page's relative links that lead to no file."""
-    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
     targets = (target.partition("#")[0] for target in LINK.findall(text) if "://" not in target)
     return sorted({target for target in targets if target and not (page.parent / target).exists()})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import source
 from importing import import_milliseconds
-from markdown import Document
+from markdown import Document, quoted
 from session import DOCUMENTS, do_tasks
 from survey import surveyed_modules
 
@@ -41,7 +41,9 @@ def page(room: str, modules: list[source.Module]) -> Path:
     document.paragraph(f"Importing it takes {cost:.1f} ms." if cost is not None else "It cannot be imported.")
     for module in modules:
         if module.public:
-            document.heading(f"`{module.name}`").paragraph(module.summary or "No docstring.").items(entry(module))
+            document.heading(f"`{module.name}`").paragraph(quoted(module.summary) or "No docstring.").items(
+                entry(module)
+            )
     return document.write(DOCUMENTS / "api" / f"{room}.md")
 
 
@@ -49,11 +51,11 @@ def entry(module: source.Module) -> list[str]:
     """One line a class, function and public method."""
     lines = []
     for node in module.public:
-        lines.append(f"`{source.signature(node)}`: {source.first_line(node)}")
+        lines.append(f"`{source.signature(node)}`: {quoted(source.first_line(node))}")
         methods = node.body if isinstance(node, ast.ClassDef) else []
         for method in methods:
             if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and not method.name.startswith("_"):
-                lines.append(f"`{node.name}.{source.signature(method)}`: {source.first_line(method)}")
+                lines.append(f"`{node.name}.{source.signature(method)}`: {quoted(source.first_line(method))}")
     return lines
 
 

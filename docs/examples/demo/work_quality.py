@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 
 import source
-from markdown import Document
+from markdown import Document, quoted
 from session import DOCUMENTS, WORKSPACE, do_tasks
 from survey import surveyed_modules
 
@@ -24,7 +24,9 @@ def markers(_task: str) -> Path:
         with tokenize.open(module.path) as file:
             for token in tokenize.generate_tokens(file.readline):
                 if token.type == tokenize.COMMENT and MARKER.search(token.string):
-                    rows.append((f"{module.path.relative_to(WORKSPACE)}:{token.start[0]}", token.string.strip("# ")))
+                    rows.append(
+                        (f"{module.path.relative_to(WORKSPACE)}:{token.start[0]}", quoted(token.string.strip("# ")))
+                    )
     document = Document("Open markers").paragraph(f"{len(rows)} comments promise work.")
     return document.table(("where", "what"), rows).write(DOCUMENTS / "quality" / "markers.md")
 

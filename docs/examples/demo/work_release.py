@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from markdown import Document
+from markdown import Document, quoted
 from session import DOCUMENTS, WORKSPACE, context, do_tasks
 
 BEGIN = "<!-- session documents: begin -->"
@@ -23,7 +23,7 @@ def release_note(_task: str) -> Path:
     log = subprocess.run(command, cwd=WORKSPACE, check=True, capture_output=True, text=True).stdout
     document = Document(f"Release note: {title.strip()}")
     document.paragraph(_from_root(body.strip()) or "Nothing is written down yet.")
-    document.heading("Latest commits").items(log.splitlines())
+    document.heading("Latest commits").items(map(quoted, log.splitlines()))
     return document.write(DOCUMENTS / "release" / "note.md")
 
 
