@@ -73,6 +73,7 @@ def reset(session: Session, keys: list[str]) -> None:
         wave.idle[key] = None
         session.unchecked_of_agent[node.agent.name] += 1
         node.state, node.outcome, node.reason, node.verified, node.gate = "waiting", "", "", False, None
+        node.ended = None
         node.base, node.withdrawn = node.attempt, 0
         if session.guards is not None:
             _forget_reactions(session.guards, key)

@@ -172,6 +172,8 @@ class Node:
     outcome: str = ""
     reason: str = ""
     verified: bool = False
+    ended: float | None = None
+    """When it was decided; None: it is not, or begins anew."""
     gate: Gate | None = None
     runs: list[Run] = field(default_factory=list)
     produced: list[str] = field(default_factory=list)

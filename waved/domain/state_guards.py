@@ -202,6 +202,8 @@ class PreviewState:
     """While watched, up to `changed`."""
     seconds: float = 0.0
     """How long it was watched, up to `changed`."""
+    at_end: bool | None = None
+    """Whether it answered when the session's work was over; None: it is not, or nobody has looked."""
 
 
 @dataclass(slots=True)

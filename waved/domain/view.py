@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from waved.domain import metrics, view_guards
+from waved.domain.checklists import checklists
 from waved.domain.gate import build_checks
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 
@@ -62,6 +63,7 @@ def view(session: Session, now: float) -> dict[str, Any]:
             for limit in session.providers.values()
         ],
         **view_guards.view(session, now),
+        "checklists": [each.as_dict() for each in checklists(session, now)],
         "metrics": metrics.measure(session, now).as_dict(),
     }
 

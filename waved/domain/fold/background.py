@@ -62,11 +62,12 @@ def looked_at(session: Session) -> None:
     _preview(session).answer_due = None
 
 
-def stopping(session: Session, run: Run) -> None:
+def stopping(session: Session, run: Run, time: float) -> None:
     """It is to end: with its session, unless the preview is only started again."""
     guards = guards_of(session)
     if run.purpose == "monitor" or guards.preview is None or not guards.preview.renew:
         guards.closing = True
+        end_watching(session, time)
 
 
 def ended(session: Session, run: Run, time: float) -> None:
@@ -119,11 +120,20 @@ def begin_watching(session: Session, time: float) -> None:
 
 
 def end_watching(session: Session, time: float) -> None:
-    """The session is over: nor does it count how long the preview is up."""
+    """The session's work is over: from now on it does not count how long the preview is up."""
+    preview = guards_of(session).preview
+    if preview is not None and preview.watched_from is not None:
+        _count(preview, time)
+        preview.watched_from, preview.at_end = None, preview.up
+
+
+def reopened(session: Session, time: float) -> None:
+    """A session that had ended goes on: it counts again from the moment the preview answers."""
     preview = guards_of(session).preview
     if preview is not None:
-        _count(preview, time)
-        preview.watched_from = None
+        preview.at_end = None
+        if preview.up:
+            begin_watching(session, time)
 
 
 def _count(preview: PreviewState, time: float) -> None:
@@ -147,6 +157,8 @@ def _answered(session: Session, event: ev.PreviewAnswered) -> None:
     preview = _preview(session)
     _count(preview, event.time)
     preview.up, preview.url, preview.reason, preview.answer_due = True, event.url, "", None
+    if preview.watched_from is None and session.phase == "running" and not guards_of(session).closing:
+        begin_watching(session, event.time)
     outdated(session, preview_labels(session), "", "the preview answers again")
     for label in preview_labels(session):
         guards_of(session).complaints.pop(label, None)

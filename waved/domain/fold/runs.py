@@ -22,6 +22,7 @@ def _assignment_ended(session: Session, event: ev.AssignmentEnded) -> None:
     wave = session.waves[node.wave]
     idle = node.state in ("waiting", "ready", "backing-off")
     node.state, node.outcome, node.reason, node.verified = "ended", event.outcome, event.reason, event.verified
+    node.ended = event.time
     node.retry_at = None
     session.judged.pop(key, None)
     if idle:
@@ -123,7 +124,7 @@ def _run_stopping(session: Session, event: ev.RunStopping) -> None:
     run.stop_reason, run.stopped_for = event.reason, event.reaction
     session.unstopped.pop(run.id, None)
     if run.purpose in ("preview", "monitor"):
-        background.stopping(session, run)
+        background.stopping(session, run, event.time)
     if event.reaction:
         reactions.begins_to_end(session, event.reaction)
 

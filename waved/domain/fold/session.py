@@ -74,10 +74,11 @@ def _retried(session: Session, event: ev.SessionRetried) -> None:
     if session.phase == "ended" and session.plan.session.timeout is not None:
         session.deadline = event.time + session.plan.session.timeout
     _go_on(session, event.time)
-    if session.guards is not None and session.phase == "ended":
-        snapshots.reopened(session, event.time)
     if session.guards is not None:
         session.guards.closing = False
+        if session.phase == "ended":
+            snapshots.reopened(session)
+            background.reopened(session, event.time)
     session.phase = "running"
     session.spent.clear()  # whoever asks for it again lets it use as much again
     session.overspent.clear()

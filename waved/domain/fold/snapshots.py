@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.fold import background
 from waved.domain.fold.findings import guards_of
 from waved.domain.ladders import SNAPSHOTS
 from waved.domain.state import Session
@@ -73,10 +72,9 @@ def _forget_one(session: Session, guards: Guards) -> None:
         del guards.snapshots[oldest]
 
 
-def reopened(session: Session, time: float) -> None:
+def reopened(session: Session) -> None:
     """A session that had ended goes on: what is there now is kept before anything starts."""
     guards = guards_of(session)
-    background.begin_watching(session, time)
     if session.plan.snapshots.enabled:
         guards.base_due = AGAIN
 
