@@ -47,7 +47,7 @@ class GooseProgram(AgentProgram):
 
     def reader(self, deployment: Deployment) -> GooseReader:
         """Reads stream-json."""
-        return GooseReader(_session(deployment), self.provider_of(deployment))
+        return GooseReader(_session(deployment), self.provider_of(deployment), deployment.used_before)
 
     def own_files(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
         """See `AgentProgram`."""

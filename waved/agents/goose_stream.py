@@ -1,11 +1,15 @@
 """Reads what `goose run --output-format stream-json` prints, as its sources of the year 2026 write it.
 
 * What the agent says comes in pieces; tools as requests and responses inside messages.
-* `complete` is the end: older versions tell the sum of tokens only. A run that failed prints `error`.
+* `complete` is the end, with the tokens and cost of the whole session, and so of the runs that it resumes, too. Older
+  versions tell one figure only: the tokens of the last call.
+* A failed call to the API is an `error` in newer versions. In older ones it is something the agent says; `complete` and
+  exit status 0 follow.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,17 +17,30 @@ from waved.agents.activity import Activity, RateLimited, Result, SessionNamed, T
 from waved.agents.api_errors import cause_of, reset_in
 from waved.agents.claude_stream import size_of
 from waved.agents.lines import LineReader, how_it_ended, items, table, text, unfinished
+from waved.agents.meter import Meter
 from waved.agents.reader import STDOUT, Judgement
 from waved.agents.tools import called
 
+_SAID_ERROR = re.compile(
+    r"Ran into this error(?: trying to compact)?: (.+?)\.?\n\nPlease retry if you think this is a transient or"
+    r" recoverable error\.\s*\Z|([^\n]+)\n\nPlease resend your message to try again\.\s*\Z"
+    r"|(The provider refused this request\..*)|(Unable to continue: .*)",
+    re.DOTALL,
+)
+"""What an older goose says instead of an `error`."""
+
 
 class GooseReader(LineReader):
-    """One run of goose. `session`: what goose was told to call it."""
+    """One run of goose. `session`: what goose was told to call it; `used_before`: what has been counted of that."""
 
-    def __init__(self, session: str, provider: str = "") -> None:
+    def __init__(self, session: str, provider: str = "", used_before: Used | None = None) -> None:
         super().__init__(provider)
+        self._meter = Meter()
+        if used_before is not None:
+            self._meter.add(used_before)
         self._session = session
         self._named = False
+        self._message_id = ""
         self._error = ""
         self._limited: RateLimited | None = None
 
@@ -51,6 +68,10 @@ class GooseReader(LineReader):
 
     def _message(self, message: Mapping[str, Any]) -> None:
         self.finished = False
+        name = text(message.get("id"))
+        if name != self._message_id:
+            self._said()
+            self._message_id = name
         for item in items(message.get("content")):
             block = table(item)
             kind = block.get("type")
@@ -71,6 +92,9 @@ class GooseReader(LineReader):
                 self._found.append(ToolEnded(text(block.get("id")), ok, size_of(content), detail=detail))
             elif kind in ("thinking", "reasoning"):
                 self._found.append(Thinking())
+            elif kind == "error" or block.get("notificationType") == "creditsExhausted":
+                said = text(block.get("message") or block.get("msg")) or text(block.get("kind"))
+                self._failed(said or text(block.get("notificationType")))
 
     def _failed(self, error: str) -> None:
         self._error = error
@@ -82,10 +106,19 @@ class GooseReader(LineReader):
     def _complete(self, event: Mapping[str, Any]) -> None:
         sent, output = count(event.get("input_tokens")), count(event.get("output_tokens"))
         cost = event.get("cost_usd")
-        known = float(cost) if isinstance(cost, int | float) and 0 <= cost < 1e9 else None
-        used = Used(sent or max(0, count(event.get("total_tokens")) - output), output, cost=known)
-        if used != Used():
-            self._found.append(used)
+        total = Used(
+            sent or max(0, count(event.get("total_tokens")) - output),
+            output,
+            count(event.get("cache_read_input_tokens")),
+            count(event.get("cache_write_input_tokens")),
+            float(cost) if isinstance(cost, int | float) and 0 <= cost < 1e9 else None,
+        )
+        missing = self._meter.up_to(total)
+        if missing is not None:
+            self._found.append(missing)
+        said = _SAID_ERROR.search(self.last_words)
+        if said is not None and not self._error:
+            self._failed(clip(next(filter(None, said.groups()))))
         if not self._error:
             self._conclude(Result(True, "complete", self.last_words))
 

@@ -30,6 +30,13 @@ from waved.agents.reader import SIDE, STDERR, STDOUT
 
 BY_NAME = {recording.name: recording for recording in RECORDINGS}
 named = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+PROGRAMS = sorted({recording.program for recording in RECORDINGS})
+of_each = pytest.mark.parametrize("program", PROGRAMS)
+
+
+def one_of(program: str) -> st.SearchStrategy[Recording]:
+    """Any recording of that program."""
+    return st.sampled_from([recording for recording in RECORDINGS if recording.program == program])
 
 
 def found(name: str, kind: type) -> list[Any]:
@@ -40,7 +47,7 @@ def found(name: str, kind: type) -> list[Any]:
 # --- what they find -----------------------------------------------------------------------------------------------
 
 WITHOUT_TOKENS = {"claude-sigint", "codex-sigterm", "codex-429", "codex-429-reset"}
-WITHOUT_TOKENS |= {"gemini-sigterm", "opencode-sigterm", "mini-sigterm", "mini-401"}
+WITHOUT_TOKENS |= {"goose-429", "gemini-sigterm", "opencode-sigterm", "mini-sigterm", "mini-401"}
 """Ended before the program said what it used: it keeps that to itself (docs/agents.md)."""
 PARTLY = {"claude-sigterm"}
 """Ended in the midst: of the last answer only the first moment's output is known."""
@@ -117,8 +124,8 @@ def test_claude_tells_paths_context_and_cost() -> None:
 
 
 def test_a_session_that_goes_on_costs_only_what_is_new() -> None:
-    """claude and codex both report what the whole session used from its first day on."""
-    for name in ("claude-resumed", "codex-resumed"):
+    """claude, codex and goose report what the whole session used from its first day on."""
+    for name in ("claude-resumed", "codex-resumed", "goose-resumed"):
         recording = BY_NAME[name]
         before = recording.facts["used_before"]
         used, served = total(recording.read()[0]), recording.facts["served"]
@@ -179,6 +186,50 @@ def test_a_limit_tells_when_it_ends(name: str, provider: str) -> None:
     assert reader.judge(1, None).reset_at == limited.reset_at
 
 
+SAID_BY_GOOSE = [
+    ("Ran into this error: {0}.\n\nPlease retry if you think this is a transient or recoverable error.", "{0}"),
+    ("{0}\n\nPlease resend your message to try again.", "{0}"),
+]
+
+
+@pytest.mark.parametrize(("form", "reason"), SAID_BY_GOOSE)
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("Authentication error: Status: 401 Unauthorized", "login"),
+        ("Rate limit exceeded: too many", "rate-limited"),
+        ("Server error: 529 Overloaded", "overloaded"),
+        ("Network error: error sending request: connection refused", "overloaded"),
+        ("Context length exceeded: 300000 tokens", ""),
+    ],
+)
+def test_an_error_that_an_older_goose_only_talks_about_is_a_failure(
+    form: str, reason: str, error: str, cause: str
+) -> None:
+    reader = BY_NAME["goose-edit"].reader()
+    blocks = [("m1", "Half a sen"), ("", form.format(error))]
+    for name, words in blocks:
+        message = {"id": name or None, "role": "assistant", "content": [{"type": "text", "text": words}]}
+        reader.feed(json.dumps({"type": "message", "message": message}).encode() + b"\n")
+    reader.feed(b'{"type":"complete","total_tokens":10}\n')
+    judged = reader.judge(0, None)
+    assert (judged.ok, judged.reason, judged.cause) == (False, reason.format(error), cause)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "error", "kind": "authentication", "message": "Status: 401 Unauthorized"},
+        {"type": "systemNotification", "notificationType": "creditsExhausted", "msg": "Please add credits."},
+    ],
+)
+def test_an_error_inside_a_message_of_goose_is_a_failure(block: dict[str, str]) -> None:
+    reader = BY_NAME["goose-edit"].reader()
+    message = {"role": "assistant", "content": [block]}
+    reader.feed(json.dumps({"type": "message", "message": message}).encode() + b'\n{"type":"complete"}\n')
+    assert reader.judge(0, None).ok is False
+
+
 # --- how it is cut ------------------------------------------------------------------------------------------------
 
 
@@ -187,19 +238,20 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
 
 
-@named
-@given(seed=st.integers(0, 2**32), count=st.integers(0, 60), view=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_cutting_gives_the_same(recording: Recording, seed: int, count: int, view: bool) -> None:
+@of_each
+@given(data=st.data(), seed=st.integers(0, 2**32), count=st.integers(0, 60), view=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_cutting_gives_the_same(program: str, data: st.DataObject, seed: int, count: int, view: bool) -> None:
+    recording = data.draw(one_of(program))
     whole, first = recording.read()
     reader = recording.reader()
     cut = random.Random(seed)
     activities = []
-    for stream, data in recording.streams.items():
+    for stream, printed in recording.streams.items():
         if stream == SIDE and reader.side_files[0].whole:
-            activities += reader.feed(data, stream)
+            activities += reader.feed(printed, stream)
             continue
-        for piece in pieces_of(data, [cut.randrange(len(data)) for _ in range(count)]):
+        for piece in pieces_of(printed, [cut.randrange(len(printed)) for _ in range(count)]):
             activities += reader.feed(memoryview(piece) if view else piece, stream)
     activities += reader.close()
     assert activities == whole
@@ -276,10 +328,11 @@ def damage(draw: st.DrawFn, lines: list[bytes]) -> bytes:
     return b"".join(lines)
 
 
-@named
+@of_each
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_nothing_broken_makes_a_reader_fail(recording: Recording, data: st.DataObject) -> None:
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_broken_makes_a_reader_fail(program: str, data: st.DataObject) -> None:
+    recording = data.draw(one_of(program))
     reader = recording.reader()
     for stream, printed in recording.streams.items():
         broken = data.draw(damage(printed.splitlines(keepends=True)))
@@ -293,7 +346,7 @@ def test_nothing_broken_makes_a_reader_fail(recording: Recording, data: st.DataO
         assert reader.judge(*ending).ok in (True, False, None)
 
 
-@pytest.mark.parametrize("program", sorted({recording.program for recording in RECORDINGS}))
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("odd", ODDITIES, ids=range(len(ODDITIES)))
 def test_oddities_one_by_one(program: str, odd: bytes) -> None:
     recording = next(recording for recording in RECORDINGS if recording.program == program)
