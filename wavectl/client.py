@@ -88,22 +88,24 @@ class Client:
         """One request and its answer (methods: docs/architecture.md, "Wire").
 
         `wait`: seconds the daemon itself may take (a long poll), on top of `timeout`. `patience`: seconds to go on
-        trying when no daemon is there; only for methods that change nothing.
+        trying when no daemon is there; only for methods that may be asked twice (`transport.may_be_asked_again`).
         """
         trying = transport.Patience(patience)
+        asked = transport.with_token(method, params)
+        failure: NoDaemonError | None = None
         while True:
             try:
-                return self._exchange(method, dict(params or {}), wait + self.timeout)
+                return self._exchange(method, asked, wait + self.timeout)
             except transport.BrokenError:
-                if method not in transport.READ_ONLY:
-                    raise transport.unknown_fate(method) from None
-                failure = transport.no_daemon(self.endpoint, "it went away")
+                failure = transport.lost(self.endpoint, method)
+                if not transport.may_be_asked_again(method):
+                    raise failure from None
                 if patience < self.timeout:  # a restart is to be survived by a plain question too
                     patience = self.timeout
                     trying = transport.Patience(patience)
             except NoDaemonError as error:
-                failure = error
-            pause = trying.pause() if method in transport.READ_ONLY else None
+                failure = error if failure is None or method in transport.READ_ONLY else failure
+            pause = trying.pause() if transport.may_be_asked_again(method) else None
             if pause is None:
                 raise failure from None
             time.sleep(pause)

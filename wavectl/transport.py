@@ -2,13 +2,15 @@
 
 A client sends one frame a request over a DEALER socket and knows its reply by the request's id. A socket monitor tells
 when the daemon went away, so nobody waits for an answer that cannot come: methods that only read are asked again of
-the next daemon; methods that change something are not, because nobody can say whether they were carried out.
+the next daemon, and so is a submission, which bears a token by which the daemon knows it. Other methods that change
+something are not, because nobody can say whether they were carried out.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -36,14 +38,13 @@ READ_ONLY = frozenset(
     }
 )
 """Methods that may be asked twice without harm."""
-LOST_EVENTS = zmq.Event.DISCONNECTED | zmq.Event.CONNECT_RETRIED
-"""What a socket monitor says when nobody is on the other end (any more)."""
+LOCAL_EVENTS = zmq.Event.CONNECTED | zmq.Event.DISCONNECTED | zmq.Event.CONNECT_RETRIED
+"""What a socket monitor is asked to tell of a connection on this machine."""
 START_HINT = "start one with `wavectl daemon start`"
 UPGRADE_CHECK = 60.0
 """Seconds that a newly installed version has to show that it can run."""
 GIT_WAIT = 120.0
 """Seconds that what reads or writes snapshots may take beyond the time of any request."""
-_PROBE_SECONDS = 2.0
 
 
 class BrokenError(Exception):
@@ -79,13 +80,13 @@ def probe(endpoint: str) -> None:
         return
     path = endpoint.removeprefix("ipc://")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probing:
-        probing.settimeout(_PROBE_SECONDS)
+        probing.setblocking(False)
         try:
             probing.connect(path)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM):
                 raise NotAllowedError(f"not allowed to use the socket {path}", _who_may(path)) from None
-            if isinstance(error, TimeoutError) or error.errno == errno.EAGAIN:
+            if error.errno == errno.EAGAIN:
                 return  # somebody listens, with a long queue
             raise no_daemon(endpoint, _why_not(error)) from None
 
@@ -126,7 +127,7 @@ def prepare(channel: zmq.Socket[Any], endpoint: str) -> Watch:
 
         remote.secure(channel, endpoint)
         return Watch(endpoint, remote.EVENTS)
-    return Watch(endpoint, LOST_EVENTS)
+    return Watch(endpoint, LOCAL_EVENTS)
 
 
 class Watch:
@@ -137,12 +138,13 @@ class Watch:
         """What the monitor is to tell."""
         self._endpoint = endpoint
         self._secret = endpoint.startswith("tcp://")
-        self._through = not self._secret
+        self._through = False
+        """Whether there was a connection, by which a request may have gone."""
 
     def heard(self, parts: Sequence[bytes]) -> Exception | None:
         """Why the connection is lost, or cannot be: BrokenError or NotAllowedError; None: it is not."""
         kind = int.from_bytes(parts[0][:2], "little")
-        if kind == zmq.Event.HANDSHAKE_SUCCEEDED:
+        if kind in (zmq.Event.HANDSHAKE_SUCCEEDED, zmq.Event.CONNECTED):
             self._through = True
             return None
         if self._secret:
@@ -152,11 +154,36 @@ class Watch:
                 return remote.not_authorized(self._endpoint)
             if not self._through:
                 return remote.not_the_server(self._endpoint)
+        if not self._through:
+            return self._not_yet()
         return BrokenError()
 
+    def _not_yet(self) -> Exception | None:
+        """Nothing has been sent. ZeroMQ tries again by itself, which helps when too many others want in as well."""
+        try:
+            probe(self._endpoint)
+        except WavedError as error:
+            return error
+        return None
 
-def unknown_fate(method: str) -> NoDaemonError:
-    """The error for a connection that broke while a changing request was under way."""
+
+def with_token(method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters of a request, with what lets a daemon know it again if it is asked twice."""
+    found = dict(params or {})
+    if method == "session.submit":
+        found.setdefault("token", secrets.token_hex(16))
+    return found
+
+
+def may_be_asked_again(method: str) -> bool:
+    """Whether it does no harm if a request was carried out already, and only its answer was lost."""
+    return method in READ_ONLY or method == "session.submit"
+
+
+def lost(endpoint: str, method: str) -> NoDaemonError:
+    """The error for a connection that broke while a request was under way: of a change nobody can say what became."""
+    if method in READ_ONLY:
+        return no_daemon(endpoint, "it went away")
     message = f"the daemon went away before it answered {method}: it may have been done, or not"
     return NoDaemonError(message, "look at `wavectl list` and `wavectl status` before you ask again")
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.live import Daemon, agent_of, plan_of, wait_for, wave_of
+from tests.live import Daemon, agent_of, assignments, plan_of, wait_for, wave_of
 from waved.errors import NotAllowedError
+from waved.pool import cgroup
 
 ASK = Path(__file__).with_name("asking.py")
 """A program that asks the daemon what its arguments say, and writes each answer as a line of JSON."""
@@ -65,6 +66,25 @@ def test_an_agent_that_hides_is_known_by_its_descent(
     command = _asking(daemon, out, ("session.list", {}), ("session.stop", {}), before=before)
     assert _run(daemon, workspace, command)["outcome"] == "succeeded"
     assert [answer["error"]["code"] for answer in _answers(out)] == ["not-allowed"] * 2
+
+
+@pytest.mark.skipif(cgroup.find_home({}) is None, reason="no control group (v2) here that may be divided")
+def test_who_is_in_a_runs_control_group_is_known_by_that(daemon: Daemon, workspace: Path, short_tmp: Path) -> None:
+    """A process that descends from no worker, and was told of no run."""
+    out = short_tmp / "answers"
+    session = daemon.submit(plan_of(wave_of("w", agent_of("a", "while [ ! -e go ]; do sleep 0.02; done"))), workspace)
+    wait_for(lambda: assignments(daemon.view(session))["a"]["state"] == "running")
+    [run] = assignments(daemon.view(session))["a"]["runs"]
+    home = cgroup.find_home({})
+    assert home is not None
+    group = cgroup.group_of(home, cgroup.worker_of(run["pid"]))
+    words = [sys.executable, str(ASK), str(daemon.socket), str(out), '["session.list", {}]']
+    inside = f"echo $$ > {shlex.quote(str(group))}/cgroup.procs && exec {shlex.join(words)}"
+    subprocess.run(["sh", "-c", inside], env={"PATH": os.environ["PATH"]}, cwd=workspace, check=True, timeout=60)
+    (workspace / "go").touch()
+    assert daemon.settled(session)["outcome"] == "succeeded"
+    [answer] = _answers(out)
+    assert "from within the run" in answer["error"]["message"]
 
 
 def test_after_a_crash_of_the_daemon_agents_are_still_known(daemon: Daemon, workspace: Path, short_tmp: Path) -> None:

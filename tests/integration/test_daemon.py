@@ -59,6 +59,19 @@ def test_an_unreadable_journal_is_put_aside_and_named(short_tmp: Path) -> None:
     assert aside.read_bytes() == before
 
 
+def test_a_submission_with_a_token_is_accepted_once_even_by_the_next_daemon(daemon: Daemon, workspace: Path) -> None:
+    """So a client whose connection broke before the answer came may send it again."""
+    plan = plan_of(wave_of("w", agent_of("a", "echo once >> starts")))
+    first = daemon.submit(plan, workspace, token="of-this-submission")
+    assert daemon.submit(plan, workspace, token="of-this-submission") == first
+    assert daemon.settled(first)["outcome"] == "succeeded"
+    daemon.kill()
+    daemon.start()
+    assert daemon.submit(plan, workspace, token="of-this-submission") == first
+    assert (workspace / "starts").read_text() == "once\n"
+    assert daemon.submit(plan, workspace, token="of-another") != first
+
+
 def test_stopping_is_refused_while_sessions_go_on(daemon: Daemon, workspace: Path) -> None:
     session = daemon.submit(plan_of(wave_of("w", agent_of("a", "touch up; sleep 600"))), workspace)
     wait_for((workspace / "up").exists)

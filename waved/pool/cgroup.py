@@ -92,6 +92,17 @@ def group_of(home: Path, worker: int) -> Path:
     return home / f"{PREFIX}{worker}"
 
 
+def worker_of(pid: int) -> int:
+    """The worker in whose group a process is; 0 when it is in none's, or has gone."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return 0
+    path = next((line[3:] for line in lines if line.startswith("0::")), "")
+    names = [part.removeprefix(PREFIX) for part in path.split("/") if part.startswith(PREFIX)]
+    return int(names[-1]) if names and names[-1].isdigit() else 0
+
+
 def enter(home: str) -> str:
     """Put this process into a group of its own; "" when that cannot be had."""
     group = f"{home}/{PREFIX}{os.getpid()}"

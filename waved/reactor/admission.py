@@ -1,13 +1,15 @@
 """Who may call what (docs/security.md): by the process that connected, or by the key of a remote client.
 
 An agent runs as the daemon's own user, so the socket's mode does not keep it out. Its requests are refused because the
-process that made the connection descends from a run's worker, or carries a run's name in its environment.
+process that made the connection descends from a run's worker, is in its control group, or carries a run's name in its
+environment.
 """
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from waved.errors import NotAllowedError
 from waved.ipc.caller import Caller, still_lives
 from waved.ipc.server import Asked, Server, unauthorised
 from waved.plan.models import Control
-from waved.pool import tree
+from waved.pool import cgroup, tree
 from waved.pool.pool import Pool
 from waved.reactor.sessions import Sessions
 
@@ -142,6 +144,7 @@ class Admission:
         """The run whose worker is `pid` or an ancestor of it; None when that cannot be told: a process is gone."""
         runs = {run.worker: run.id for session in self._sessions.live.values() for run in session.active.values()}
         above: int = pid
+        below: tree.Process | None = None
         for _ in range(1000):
             if run := self._pool.run_of(above) or runs.get(above, ""):
                 return run
@@ -149,14 +152,22 @@ class Admission:
                 return _UNKNOWN_RUN
             process = tree.look(above)
             if process is None:
-                return None
+                if below is None or (child := tree.look(below.pid)) is None or child.start != below.start:
+                    return None
+                if child.parent == above:
+                    # It lives and cannot be seen (ProtectProc=invisible): another user's, and so none of a run.
+                    return self._run_marked(pid, runs)
+                process = child  # its parent has ended, and it was adopted
             if process.parent <= 1 and process.parent != os.getpid():
-                return self._run_named(pid)
-            above = process.parent
+                return self._run_marked(pid, runs)
+            below, above = process, process.parent
         return None
 
-    def _run_named(self, pid: int) -> str:
-        """The run that a process was told it belongs to; "" when it was told of none of ours."""
+    def _run_marked(self, pid: int, runs: Mapping[int, str]) -> str:
+        """The run whose control group a process is in, or that it was told it belongs to; "" for none of ours."""
+        worker = cgroup.worker_of(pid)
+        if worker and (run := self._pool.run_of(worker) or runs.get(worker, "")):
+            return run
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:

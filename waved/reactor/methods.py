@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 MAX_WAIT = 60.0
 MAX_SESSIONS = 200
 """Sessions that may go on at once."""
+MAX_TOKEN = 100
+"""Characters of a submission's token."""
 Reply = dict[str, Any] | None
 Method = Callable[["Reactor", Params, Asked], Reply]
 
@@ -94,8 +96,12 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     environment = _environment(params.table("environment", {}))
     waived = params.texts("waive")
     submitted_by = params.text("submitted_by", "")
+    token = params.text("token", "")[:MAX_TOKEN]
     params.finish()
     plan = plan_from_json(given)
+    session_id, before = reactor.sessions.id_for(plan.session.name, token)
+    if before is not None:
+        return {"session": session_id, "after": before.seq - 1}
     if not os.path.isabs(workspace):  # noqa: PTH117 — a text from outside, not yet a path
         raise BadRequestError(f"session.submit: `workspace` must be an absolute path, not {workspace!r}")
     reactor.require_room()
@@ -104,7 +110,6 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     environment = without_our_own(environment)
     if reactor.shared or asked.caller.remote:
         environment = as_ourselves(environment, remote=asked.caller.remote)
-    session_id = reactor.sessions.new_id(plan.session.name)
     folder = reactor.locations.session(session_id)
     try:
         failpoints.hit("submit.before-environment")
@@ -124,6 +129,7 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         submitted_by=reactor.admission.name_of(asked) if asked.caller.remote else submitted_by,
         waived=waived,
         guarded=True,
+        token=token,
     )
     reactor.submit(submitted)
     return {"session": session_id, "after": after}

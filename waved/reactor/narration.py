@@ -11,7 +11,7 @@ from typing import Any
 from waved.domain import events as ev
 from waved.domain.state import Session
 
-LARGE = frozenset({"plan", "tail", "command", "failure", "changes", "evidence"})
+LARGE = frozenset({"plan", "token", "tail", "command", "failure", "changes", "evidence"})
 """Fields that are not in the log."""
 _BAD = frozenset({"failed", "timed-out", "refused", "lost", "signalled", "not-started", "skipped", "stalled"})
 _SEVERITY = {"info": "info", "warning": "warning", "critical": "error"}

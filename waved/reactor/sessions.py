@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -87,12 +89,23 @@ class Sessions:
             return restored
         return None
 
-    def new_id(self, name: str) -> str:
-        """An id nobody has used: the plan's name and four characters."""
-        while True:
-            session_id = f"{name[:48]}-{''.join(secrets.choice(_ALPHABET) for _ in range(4))}"
+    def id_for(self, name: str, token: str) -> tuple[str, ev.SessionSubmitted | None]:
+        """An id for what is submitted with this token: the plan's name and four characters; if it was submitted before,
+        the id it has, and its event. "" is no token: nothing was submitted with it.
+        """
+        for session_id in _ids(name, token or secrets.token_hex()):
             if session_id not in self._names:
-                return session_id
+                return session_id, None
+            if token and (submitted := self._submitted(session_id)) is not None and submitted.token == token:
+                return session_id, submitted
+        raise AssertionError("ids have no end")
+
+    def _submitted(self, session_id: str) -> ev.SessionSubmitted | None:
+        try:
+            first = next(iter(self._journal.of_session(session_id)), None)
+        except ValueError:
+            return None  # it cannot be read any more
+        return first if isinstance(first, ev.SessionSubmitted) else None
 
     def add(self, event: ev.SessionSubmitted) -> Session:
         """A session begins."""
@@ -230,6 +243,13 @@ class Sessions:
         self.environments.pop(session_id, None)
         self._masks.drop(session_id)
         (folder / _ENVIRONMENT).unlink(missing_ok=True)
+
+
+def _ids(name: str, token: str) -> Iterator[str]:
+    """Ids for a session, always the same ones for a token, the likeliest first."""
+    for number in itertools.count():
+        digest = hashlib.sha256(f"{number} {token}".encode()).digest()
+        yield f"{name[:48]}-{''.join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:4])}"
 
 
 def marked_in(plan: Plan) -> list[str]:

@@ -194,13 +194,17 @@ class FakeDaemon:
 
     def _session_submit(self, params: dict[str, Any]) -> dict[str, Any]:
         plan_from_json(params["plan"])
+        for event in self.journal:
+            if isinstance(event, ev.SessionSubmitted) and event.token == params["token"]:
+                return {"session": event.session, "after": event.seq - 1}
         after = len(self.journal)
         session = f"s{len(self.sessions) + 1}-{params['plan']['session']['name']}"
         self.record(
             ev.SessionSubmitted(
-                session, params["plan"], params["workspace"], params["plan_path"], params["submitted_by"]
+                session, params["plan"], params["workspace"], params["plan_path"], params["submitted_by"],
+                token=params["token"],
             )
-        )
+        )  # fmt: skip
         return {"session": session, "after": after}
 
     def _session_list(self, params: dict[str, Any]) -> dict[str, Any]:

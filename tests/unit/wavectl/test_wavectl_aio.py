@@ -37,6 +37,20 @@ def test_requests_run_beside_a_follower(daemon: FakeDaemon) -> None:
     assert outcome == "succeeded"
 
 
+def test_a_submission_is_sent_again_and_accepted_once(daemon: FakeDaemon) -> None:
+    async def main() -> str:
+        async with AsyncClient(daemon.endpoint, timeout=10) as client:
+            daemon.drop_after = "session.submit"
+            asking = asyncio.create_task(client.deploy(TWO, wait=False))
+            while not daemon.asked:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(lambda: (daemon.stop(), daemon.start()))
+            return str((await asking)["session"])
+
+    session = asyncio.run(main())
+    assert list(daemon.sessions) == [session]
+
+
 def test_deploy_waits_and_hands_events_on(daemon: FakeDaemon) -> None:
     kinds: list[str] = []
 

@@ -12,6 +12,7 @@ from fake_daemon import FakeDaemon
 from wavectl import Client
 from wavectl.cursor import Cursor
 from wavectl.outcomes import WaitTimeoutError, exit_status
+from wavectl.submission import from_agents
 from waved.errors import ConflictError, ExitStatus, NoDaemonError, NotFoundError, PlanError, ProtocolError
 from waved.ipc import wire
 
@@ -157,10 +158,44 @@ def test_a_question_survives_a_restart_but_a_change_is_not_asked_twice(daemon: F
         again.start()
         assert client.daemon_status()["version"]
         again.join()
+        daemon.drop_after = "session.stop"
+        with pytest.raises(NoDaemonError, match="may have been done, or not"):
+            client.stop("s1")
+        assert [method for method, _ in daemon.asked].count("session.stop") == 1
+
+
+def test_a_submission_is_sent_again_and_accepted_once(daemon: FakeDaemon) -> None:
+    with Client(daemon.endpoint, timeout=10) as client:
+        daemon.drop_after = "session.submit"
+        again = threading.Timer(0.2, lambda: (daemon.stop(), daemon.start()))
+        again.start()
+        session = client.deploy(TWO, wait=False)["session"]
+        again.join()
+        assert list(daemon.sessions) == [session]
+        tokens = [params["token"] for method, params in daemon.asked if method == "session.submit"]
+        assert len(tokens) == 2
+        assert len(set(tokens)) == 1
+        assert client.deploy(TWO, wait=False)["session"] != session
+
+
+def test_of_a_submission_nobody_answers_it_is_said_that_its_fate_is_unknown(daemon: FakeDaemon) -> None:
+    with Client(daemon.endpoint, timeout=0.3) as client:
         daemon.drop_after = "session.submit"
         with pytest.raises(NoDaemonError, match="may have been done, or not"):
             client.deploy(TWO, wait=False)
-        assert [method for method, _ in daemon.asked].count("session.submit") == 1
+
+
+def test_who_waits_in_a_long_queue_is_not_told_that_the_daemon_went_away(short_folder: Path) -> None:
+    """A connection that is refused because too many others wait has sent nothing: it is made again."""
+    import socket
+
+    path = short_folder / "busy.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+        with Client(str(path), timeout=0.5) as client, pytest.raises(NoDaemonError, match="no answer within"):
+            client.submit(from_agents(TWO))
 
 
 def test_an_answer_just_before_the_daemon_ends_counts(daemon: FakeDaemon, client: Client) -> None:
