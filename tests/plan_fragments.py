@@ -17,39 +17,40 @@ from typing import Any
 _SESSION = '[session]\nname = "fragment"\n'
 _WAVE = '[[wave]]\nname = "a-wave"\n'
 _AGENT = '[[wave.agent]]\nname = "an-agent"\ncommand = "true"\n'
-_TABLE = re.compile(r"^\[+([\w.]+)\]+", re.MULTILINE)
+_TABLE = re.compile(r"^\[", re.MULTILINE)
+_OF_A_WAVE = re.compile(r"^\[+wave\.", re.MULTILINE)
 
 
 def is_whole(text: str) -> bool:
     """Whether this is a plan by itself."""
-    return {"session", "wave"} <= tomllib.loads(text).keys()
+    return "[session]" in text and "[[wave]]" in text
 
 
 def whole(text: str, folder: Path) -> str:
     """The text of a plan that says what the fragment does; files it names are made in `folder`."""
-    if is_whole(text):
-        return text
-    given = _read(text)
-    plan = [] if "session" in given else [_SESSION]
+    plan = _with_owner(text)
+    if not re.search(r"^\[session\]", plan, re.MULTILINE):
+        plan = f"{_SESSION}{plan}"
+    of_a_wave = _OF_A_WAVE.search(plan)
+    if of_a_wave and "[[wave]]" not in plan[: of_a_wave.start()]:
+        plan = f"{plan[: of_a_wave.start()]}{_WAVE}{plan[of_a_wave.start() :]}"
+    if "[[wave]]" not in plan:
+        plan += f"\n{_WAVE}"
+    if "[[wave.agent]]" not in plan:
+        plan += f"\n{_AGENT}"
+    return "\n".join([plan, *_missing(tomllib.loads(plan), folder)])
+
+
+def _with_owner(text: str) -> str:
+    """Keys before the first table are an agent's."""
     first = _TABLE.search(text)
-    if first is None or (first.start() > 0 and text[: first.start()].strip("\n# ")):
-        keys = tomllib.loads(text[: first.start()] if first else text)
-        begun = '[[wave.agent]]\nname = "an-agent"\n'
-        if not keys.keys() & {"use", "command"}:
-            begun += 'use = "claude"\n'
-        plan = [_SESSION, _WAVE, begun.replace('name = "an-agent"\n', "") if "name" in keys else begun, text]
-    elif first[1].startswith("wave."):
-        plan += [_WAVE, *([] if "[[wave.agent]]" in text else [_AGENT]), text]
-    elif "wave" in given:
-        plan += [text]
-    else:
-        plan += [text, _WAVE, _AGENT]
-    return "\n".join([*plan, *_missing(_read("\n".join(plan)), folder)])
-
-
-def _read(text: str) -> dict[str, Any]:
-    """A fragment as TOML reads it: `[wave.gate]` before any `[[wave]]` is a table, which is good enough here."""
-    return tomllib.loads(text)
+    keys = tomllib.loads(text[: first.start()] if first else text)
+    if not keys:
+        return text
+    owner = ["[[wave.agent]]"]
+    owner += [] if "name" in keys else ['name = "an-agent"']
+    owner += [] if keys.keys() & {"use", "command"} else ['use = "claude"']
+    return "\n".join([*owner, text])
 
 
 def _missing(plan: Mapping[str, Any], folder: Path) -> Iterable[str]:

@@ -6,6 +6,8 @@ import json
 import re
 import sys
 import types
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -26,6 +28,7 @@ from waved.plan.quantities import (
     Word,
     format_duration,
 )
+from waved.plan.reference_examples import EXAMPLES
 from waved.plan.schema import without_sources
 
 _INTRODUCTION = """\
@@ -43,13 +46,17 @@ the workspace: `*`, `**`, `?`, `[a-z]`, `{a,b}`; a pattern that ends in `/` mean
 leads outside. Prompts, instructions, `args` and the words of a `command` list are templates:
 [prompts.md](prompts.md).
 
-*This page is generated from `waved/plan/models.py`.*
+The [tutorial](tutorial.md) begins with a plan of a few lines; one that uses most of this page is
+[parallel-deployment.toml](examples/parallel-deployment.toml).
+
+*This page is generated from the models in `waved/plan/`: `python -m waved.plan.reference > docs/plan.md`.*
 """
 _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[session]", models.SessionSettings),
     ("[[wave]]", models.Wave),
     ("[[wave.agent]]", models.Agent),
     ("[[wave.task]]", models.Task),
+    ("[[responder]]", models.Agent),
     ("gate", models.Gate),
     ("an entry of gate.commands", models.Check),
     ("an entry of produces or gate.outputs", models.Output),
@@ -67,6 +74,11 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("an entry of reactions", guards.Step),
     ("[[notify]]", guards.Notify),
 )
+_SUMMARIES = {
+    "[[responder]]": "An agent that a reaction starts (`start-agent`): an extractor, an investigator. It has the keys "
+    "of [`[[wave.agent]]`](#waveagent); its prompt may speak of `finding` ([guards](guards.md#responders)).",
+}
+"""Where a model's own words are about another table."""
 _NAMED = {
     Duration: "duration",
     Size: "size",
@@ -91,21 +103,77 @@ _NAMED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table, in words; texts are Markdown."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a plan: what it is for, its keys in the order of the models, and a part of a plan that has it."""
+
+    title: str
+    summary: str
+    keys: tuple[Key, ...]
+    example: str
+
+
+def tables() -> Iterator[Table]:
+    """All tables of a plan."""
+    for title, model in _TABLES:
+        keys = tuple(_key(name, field) for name, field in model.model_fields.items())
+        yield Table(title, _SUMMARIES.get(title) or _words(model.__doc__), keys, EXAMPLES[title].strip())
+
+
+def introduction() -> str:
+    """What stands before the tables, from the first paragraph on, in Markdown."""
+    return _INTRODUCTION.partition("\n\n")[2]
+
+
 def reference() -> str:
     """The whole page."""
-    parts = [_INTRODUCTION]
-    for title, model in _TABLES:
-        summary = without_sources(" ".join((model.__doc__ or "").split()))
-        rows = [_row(name, field) for name, field in model.model_fields.items()]
-        table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
-        parts.append(f"## `{title}`\n\n{summary}\n\n{table}\n")
+    contents = "Tables: " + ", ".join(f"[`{title}`](#{_anchor(title)})" for title, _ in _TABLES) + ".\n"
+    parts = [_INTRODUCTION, contents]
+    for table in tables():
+        rows = [_row(key) for key in table.keys]
+        shown = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
+        parts.append(f"## `{table.title}`\n\n{table.summary}\n\n```toml\n{table.example}\n```\n\n{shown}\n")
     return "\n".join(parts)
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    meaning = without_sources(" ".join((field.description or "").split()))
-    cells = [f"`{field.alias or name}`", _kind(_annotation(field)), _default(field), meaning]
+def _words(text: str | None) -> str:
+    return without_sources(" ".join((text or "").split()))
+
+
+def _key(name: str, field: FieldInfo) -> Key:
+    kind = _kind(_annotation(field)) + _bounds(field)
+    return Key(field.alias or name, kind, _default(field), _words(field.description))
+
+
+def _row(key: Key) -> str:
+    cells = [f"`{key.name}`", key.kind, key.default, key.meaning]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _bounds(field: FieldInfo) -> str:
+    """The least and the most a plain number may be; quantities with units have their own words."""
+    annotation = _annotation(field)
+    if _kind(annotation) not in ("whole number", "number"):
+        return ""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    limits = [limit for part in parts for limit in getattr(part, "__metadata__", ())]
+    words = {"ge": "at least", "gt": "more than", "le": "at most"}
+    said = [(words[each], getattr(limit, each)) for each in words for limit in limits if hasattr(limit, each)]
+    return "".join(f", {what} {value:,}" for what, value in said)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z. _-]", "", title.lower()).replace(".", "").replace(" ", "-")
 
 
 def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 — an annotation may be any type form
@@ -131,7 +199,7 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 — an annotation may be any 
         return f"table of {_plural(_kind(arguments[1]))}"
     for title, model in _TABLES:
         if annotation is model:
-            return f"table: [`{title}`](#{re.sub(r'[^a-z ]', '', title).replace(' ', '-')})"
+            return f"table: [`{title}`](#{_anchor(title)})"
     raise TypeError(f"no words for {annotation}")
 
 

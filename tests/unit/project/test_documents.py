@@ -23,7 +23,7 @@ from wavectl import AsyncClient, Client
 from waved import settings
 from waved.errors import ExitStatus
 from waved.plan.lint import lint
-from waved.plan.load import load_plan
+from waved.plan.load import examine, load_plan
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`((?:wavectl|waved) [^`]+)`")
@@ -110,7 +110,8 @@ def test_toml_is_right(block: Block, tmp_path: Path) -> None:
     else:
         plan = tmp_path / "plan.toml"
         plan.write_text(whole(block.text, tmp_path))
-        loaded = load_plan(plan)
+        loaded, problems = examine(plan)
+        assert [str(each) for each in problems] == [] and loaded is not None
         if is_whole(block.text):
             assert lint(loaded.plan) == [], "a plan that is shown is a good one"
 
