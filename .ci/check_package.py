@@ -1,4 +1,5 @@
-"""Builds the wheel and compares it with the tree: every tracked file of `waved` and `wavectl` must be in it.
+"""Builds the wheel and compares it with the tree: every tracked file of `waved` and `wavectl` must be in it, and each
+manual page.
 
 An editable install, which the tests run on, would never notice a template or marker that the wheel leaves out.
 """
@@ -52,8 +53,14 @@ def main() -> int:
     licensed = any(name.endswith("/LICENSE") for name in built)
     if not licensed:
         print("error: LICENSE is not in the wheel", file=sys.stderr)
+    pages = [name for name in tracked if Path(name).parent == Path("docs/man") and name[-1].isdigit()]
+    unread = [
+        name for name in pages if not any(packed.endswith(f"man{name[-1]}/{Path(name).name}") for packed in built)
+    ]
+    for name in unread:
+        print(f"error: {name} is not in the wheel; see [tool.setuptools.data-files]", file=sys.stderr)
     print(f"{len(ours) - len(missing)} of {len(ours)} files of waved and wavectl are in the wheel")
-    return 1 if missing or not licensed else 0
+    return 1 if missing or unread or not licensed else 0
 
 
 if __name__ == "__main__":
