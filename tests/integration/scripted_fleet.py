@@ -1,7 +1,7 @@
 """The agents of the example plan, scripted: `python scripted_fleet.py ROLE`. They really break what the plan guards.
 
-In their first attempt the frontend's architect writes `const const`, the backend's falls silent, and whoever builds the
-cart page breaks the preview; the designer writes a page that is far too long.
+In their first attempt the frontend's architect writes `const const`, and the backend's falls silent; when that is mended,
+whoever builds the cart page breaks the preview. The designer writes a page that is far too long.
 """
 
 from __future__ import annotations
@@ -20,12 +20,21 @@ GUIDES = {
 }
 APP = Path("client/src/App.tsx")
 PAGE = Path("client/src/page.tsx")
+ERRORS = Path("server/errors.ts")
+"""What the backend's architect writes when he was not silent."""
 
 
 def write(path: str | Path, text: str) -> None:
     """Make a file with its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text)
+
+
+def wait_for(path: Path) -> None:
+    """Until it is there, with signs of life meanwhile: what goes wrong here comes after what went wrong there."""
+    while not path.exists():
+        print("waiting", path, flush=True)
+        time.sleep(0.05)
 
 
 def hang() -> None:
@@ -42,6 +51,8 @@ def agent(role: str) -> None:
             write(f"docs/session/{folder}/{name}.md", f"# {name}\n")
     elif role == "frontend-architect" and "cart-page" in tasks:
         broken = not Path("docs/session/preview.md").exists()
+        if broken:
+            wait_for(ERRORS)
         write(APP, "export const App = 1\n" + ("throw broken\n" if broken else ""))
         if broken:
             hang()
@@ -50,14 +61,17 @@ def agent(role: str) -> None:
         if FIRST:
             hang()
     elif role == "backend-architect":
-        if FIRST and "error-handling" in tasks:
+        if "error-handling" not in tasks:
+            write("server/index.ts", "export const port = 5000\n")
+        elif FIRST:
             hang()
-        write("server/index.ts", "export const port = 5000\n")
+        else:
+            write(ERRORS, "export const status = 500\n")
     elif role == "database-specialist":
         write("shared/schema/cart.ts", "export const carts = []\n")
     elif role == "ui-ux":
         write(PAGE, "".join(f"export const line{number} = {number}\n" for number in range(620)))
-        time.sleep(1.5)
+        wait_for(PAGE.with_name("part1.tsx"))
     elif role == "extractor":
         lines = PAGE.read_text().splitlines(keepends=True)
         for number, start in enumerate(range(0, len(lines), 200)):
