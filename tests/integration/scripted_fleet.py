@@ -1,7 +1,7 @@
 """The agents of the example plan, scripted: `python scripted_fleet.py ROLE`. They really break what the plan guards.
 
-In their first attempt the frontend's architect writes `const const`, and the backend's falls silent; when that is mended,
-whoever builds the cart page breaks the preview. The designer writes a page that is far too long.
+In their first attempt the frontend's architect writes `const const`, and the backend's falls silent; when that is
+mended, whoever builds the cart page breaks the preview. The designer writes a page that is far too long.
 """
 
 from __future__ import annotations

@@ -185,6 +185,9 @@ def test_a_silent_agent_whose_files_change_makes_progress() -> None:
     drive.do(ev.FilesChanged("s", {"a": [["x", "modified"]]}))
     drive.now = 300
     assert drive.do(ev.RunStalled("s", "s/a#1", "tool", 180.0, 120)) == []
+    drive.now = 420  # the worker sees nothing still, and neither have its files changed for as long
+    (found,) = of(drive.do(ev.RunStalled("s", "s/a#1", "tool", 180.0, 120)), ev.FindingMade)
+    assert "no progress for 3m40s" in found.summary
 
 
 def test_who_nears_its_limit_and_who_was_ended_by_it() -> None:

@@ -113,9 +113,10 @@ def _files_changed(session: Session, event: ev.FilesChanged) -> None:
 def _run_stalled(session: Session, event: ev.RunStalled) -> None:
     guards = guards_of(session)
     writing = guards.writings.get(session.runs[event.run].assignment)
-    if writing is not None and writing.last > event.since:
+    since = event.since if writing is None else max(event.since, writing.last)
+    if since > event.since and event.time - since < event.limit:
         return  # it says nothing, but its files change
-    shown = f"no progress for {format_duration(max(0.0, event.time - event.since))}"
+    shown = f"no progress for {format_duration(max(0.0, event.time - since))}"
     guards.stalled[event.run] = f"{shown} ({event.state})" if event.state else shown
 
 
