@@ -107,6 +107,8 @@ class AsyncClient:
         self.endpoint = transport.endpoint_of(endpoint)
         self.timeout = timeout
         self.reconnect = reconnect
+        self.on_absence: Callable[[NoDaemonError], None] | None = None
+        """Told each time before a request that may wait for the daemon is tried again."""
         self._start = start
         self._ids = itertools.count(1)
         self._context: zmq.asyncio.Context | None = None
@@ -156,6 +158,8 @@ class AsyncClient:
             pause = trying.pause() if transport.may_be_asked_again(method) else None
             if pause is None:
                 raise failure from None
+            if self.on_absence is not None:
+                self.on_absence(failure)
             await asyncio.sleep(pause)
 
     async def _exchange(self, method: str, params: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "deploy": "Deploy several agents at once, without a plan file.",
     "plan": "Check, show, or write plans.",
     "watch": "Follow a session that is running.",
+    "top": "Watch sessions live, with keys to act on them.",
     "list": "List sessions, newest first.",
     "status": "Show how a session stands.",
     "logs": "Show what agents printed.",

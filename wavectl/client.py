@@ -55,6 +55,8 @@ class Client:
         self.endpoint = transport.endpoint_of(endpoint)
         self.timeout = timeout
         self.reconnect = reconnect
+        self.on_absence: Callable[[NoDaemonError], None] | None = None
+        """Told each time before a request that may wait for the daemon is tried again."""
         self._ids = itertools.count(1)
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
@@ -108,6 +110,8 @@ class Client:
             pause = trying.pause() if transport.may_be_asked_again(method) else None
             if pause is None:
                 raise failure from None
+            if self.on_absence is not None:
+                self.on_absence(failure)
             time.sleep(pause)
 
     def _exchange(self, method: str, params: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -73,13 +73,12 @@ def _in_pieces(time: float, stream: int, line: bytes) -> Iterator[Line]:
         yield Line(time, stream, line[start : start + LONGEST_LINE])
 
 
-class RunOutput:
-    """The output of one run, read step by step from `offset` on."""
+class OutputReader:
+    """Makes sense of the replies of `logs.read`, from `offset` on: what to ask for next, and lines of what came."""
 
     def __init__(
-        self, client: Client, session: str, run: str, *, offset: int = 0, streams: frozenset[int] = BOTH,
-        patience: float = 0.0, teller: Teller | None = None,
-    ) -> None:  # fmt: skip
+        self, run: str, *, offset: int = 0, streams: frozenset[int] = BOTH, teller: Teller | None = None
+    ) -> None:
         self.run = run
         self.offset = offset
         self.ended = False
@@ -88,14 +87,17 @@ class RunOutput:
         """Bytes that were passed over because they had been rotated away, and were not spoken of yet."""
         self.drained = False
         """All there was at the last step was handed on."""
-        self._client, self._session, self._streams, self._patience = client, session, streams, patience
+        self._streams = streams
         self._assembler = Assembler()
         self._teller = teller
         self._last = 0.0
 
-    def pieces(self) -> list[tuple[float, int, bytes]]:
-        """The next piece of output as (time, stream, bytes); empty when there is nothing new."""
-        reply = self._client.logs(self._session, self.run, self.offset, _PIECE, index=True, patience=self._patience)
+    def question(self) -> dict[str, Any]:
+        """The parameters of the next `logs.read`, but for the session."""
+        return {"run": self.run, "offset": self.offset, "limit": _PIECE, "index": True}
+
+    def taken(self, reply: dict[str, Any]) -> list[tuple[float, int, bytes]]:
+        """The pieces that a reply brought as (time, stream, bytes)."""
         self.skipped += reply.get("skipped", 0)
         self.offset = max(self.offset, reply["offset"])
         found, covered = _by_record(reply["data"], self.offset, reply.get("records") or [])
@@ -110,9 +112,11 @@ class RunOutput:
         self.ended = bool(reply["ended"]) and covered >= reply["size"]
         return [piece for piece in found if piece[1] in self._streams]
 
-    def lines(self) -> list[Line]:
-        """The lines that are complete after the next piece; at the run's end what is left, too."""
-        pieces = self.pieces()
+    def lines_of(self, reply: dict[str, Any]) -> list[Line]:
+        """The lines that are complete with a reply; at the run's end what is left, too."""
+        return self._lines(self.taken(reply))
+
+    def _lines(self, pieces: list[tuple[float, int, bytes]]) -> list[Line]:
         found = self._notice(pieces[0][0] if pieces else self._last)
         found += [line for time, stream, data in pieces for line in self._read(time, stream, data)]
         return found + (self.rest() if self.ended else [])
@@ -134,17 +138,37 @@ class RunOutput:
         said = self.missing()
         return [*self._assembler.flush(), Line(time, NOTICE, said.encode())] if said else []
 
+    def rest(self) -> list[Line]:
+        """A line that was begun and not ended, for a reader who will not come back."""
+        told = self._teller.close() if self._teller is not None else []
+        return [*(Line(self._last, STDOUT, text.encode()) for text in told), *self._assembler.flush()]
+
+
+class RunOutput(OutputReader):
+    """The output of one run, read step by step through a client."""
+
+    def __init__(
+        self, client: Client, session: str, run: str, *, offset: int = 0, streams: frozenset[int] = BOTH,
+        patience: float = 0.0, teller: Teller | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(run, offset=offset, streams=streams, teller=teller)
+        self._client, self._session, self._patience = client, session, patience
+
+    def pieces(self) -> list[tuple[float, int, bytes]]:
+        """The next piece of output as (time, stream, bytes); empty when there is nothing new."""
+        reply = self._client.logs(self._session, self.run, self.offset, _PIECE, index=True, patience=self._patience)
+        return self.taken(reply)
+
+    def lines(self) -> list[Line]:
+        """The lines that are complete after the next piece; at the run's end what is left, too."""
+        return self._lines(self.pieces())
+
     def all_lines(self) -> Iterator[Line]:
         """All lines there are now, piece by piece."""
         while not self.ended:
             yield from self.lines()
             if self.drained:
                 break
-
-    def rest(self) -> list[Line]:
-        """A line that was begun and not ended, for a reader who will not come back."""
-        told = self._teller.close() if self._teller is not None else []
-        return [*(Line(self._last, STDOUT, text.encode()) for text in told), *self._assembler.flush()]
 
 
 def _amount(count: int) -> str:

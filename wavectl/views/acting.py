@@ -12,11 +12,12 @@ _SILENT = ("", "starting")
 
 def acting_note(run: dict[str, Any], now: float) -> str:
     """What a run's program is at: "Edit src/cart.ts · 12k tokens · $0.04"; "" where nobody can tell."""
-    parts = [_state(run, now), *used(run["usage"]), _behind(run)]
+    parts = [acting_state(run, now), *used(run["usage"]), _behind(run)]
     return " · ".join(part for part in parts if part)
 
 
-def _state(run: dict[str, Any], now: float) -> str:
+def acting_state(run: dict[str, Any], now: float) -> str:
+    """What it is at, alone: "Edit src/cart.ts", "thinking for 12.0s"; "" where nobody can tell."""
     state = run["acting"]
     if state in _SILENT or run["state"] == "ended":
         return ""

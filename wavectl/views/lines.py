@@ -17,6 +17,15 @@ _NAME_WIDTH = 24
 class Narrator:
     """Turns events into lines; remembers what later events refer to (whose run, since when)."""
 
+    KINDS = (
+        "session.submitted", "checklist.checked", "session.stop-requested", "session.held", "session.resumed",
+        "session.retried", "session.ended", "wave.started", "wave.retried", "wave.ended", "check.ended", "run.starting",
+        "run.started", "run.ended", "retry.scheduled", "assignment.ended", "finding.made", "finding.cleared",
+        "reaction.started", "reaction.ended", "run.frozen", "run.thawing", "run.stalled", "restore.ended",
+        "snapshot.taken", "alert.raised", "alert.sent", "preview.up", "preview.down",
+    )  # fmt: skip
+    """Kinds of events that have something to say, or that later ones refer to."""
+
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
         self._start: float | None = None
@@ -61,6 +70,18 @@ class Narrator:
                 "failed", "preview", f"is down: {first_line(event['data']['reason'])}"
             ),
         }
+
+    def know(self, view: dict[str, Any]) -> None:
+        """Learn from a session view what events before it said: when the session began, whose runs go on."""
+        self._start = view["submitted"]
+        for wave in view["waves"]:
+            for assignment in wave["assignments"]:
+                for run in assignment["runs"][-1:]:
+                    if run["state"] != "ended":
+                        names = {"assignment": assignment["key"], "agent": assignment["agent"], "purpose": "agent"}
+                        self._runs.setdefault(run["run"], {**names, "run": run["run"], "attempt": run["attempt"]})
+                        if run["started"] is not None:
+                            self._started.setdefault(run["run"], run["started"])
 
     def tell(self, event: Event) -> str | None:
         """The line for an event, with the time since the session was submitted; None when there is nothing to say."""

@@ -14,6 +14,7 @@ from typing import IO, Any
 _CODES = {
     "bold": "1",
     "dim": "2",
+    "reverse": "7",
     "red": "31",
     "green": "32",
     "yellow": "33",

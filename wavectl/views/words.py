@@ -16,6 +16,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "backing-off": ("↻", "yellow"),
     "stopping": ("■", "yellow"),
     "held": ("!", "yellow"),
+    "frozen": ("‖", "blue"),
     "succeeded": ("✓", "green"),
     "passed": ("✓", "green"),
     "unverified": ("○", "yellow"),

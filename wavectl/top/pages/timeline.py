@@ -1,0 +1,163 @@
+"""The timeline as it grows: what it takes, beside what it would have taken one after another; a bar for each agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wavectl.top.ink import Ink, fit
+from wavectl.top.looking import Looking
+from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.words import glyph, word_of
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_LABEL = "one after another"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The runs of one assignment; times are seconds after the first start of the session."""
+
+    key: str
+    word: str
+    runs: tuple[tuple[float, float, str], ...]
+    """(from, to, how it went: ok, bad, going)."""
+    marks: tuple[float, ...]
+    """When something was found of it."""
+
+    @property
+    def took(self) -> float:
+        """Seconds in all."""
+        return sum(end - start for start, end, _ in self.runs)
+
+
+def bars_of(view: dict[str, Any], now: float) -> tuple[list[tuple[str, list[Bar]]], float, float]:
+    """Bars by wave, seconds since the first start, and seconds of all runs one after another."""
+    starts = [
+        run["started"] for wave in view["waves"] for one in wave["assignments"] for run in one["runs"]
+        if run["started"] is not None
+    ]  # fmt: skip
+    if not starts:
+        return [], 0.0, 0.0
+    zero = min(starts)
+    found: dict[str, list[float]] = {}
+    for finding in view.get("findings", ()):
+        if finding["assignment"]:
+            found.setdefault(finding["assignment"], []).append(finding["made"] - zero)
+    waves = []
+    last = 0.0
+    for wave in view["waves"]:
+        bars = []
+        for one in wave["assignments"]:
+            runs = tuple(
+                (run["started"] - zero, max(_end(run, now), run["started"]) - zero, _how(run))
+                for run in one["runs"] if run["started"] is not None
+            )  # fmt: skip
+            if runs:
+                last = max(last, *(end for _, end, _ in runs))
+                bars.append(Bar(one["key"], word_of(one), runs, tuple(found.get(one["key"], ()))))
+        if bars:
+            waves.append((wave["name"], bars))
+    whole = last if view["state"] == "ended" else max(last, now - zero)
+    return waves, whole, sum(bar.took for _, bars in waves for bar in bars)
+
+
+def _end(run: dict[str, Any], now: float) -> float:
+    return float(run["ended"] if run["ended"] is not None else now)
+
+
+def _how(run: dict[str, Any]) -> str:
+    if run["ended"] is None:
+        return "still" if run["frozen"] else "going"
+    return "ok" if run["outcome"] == "exited" and run["exit_code"] == 0 else "bad"
+
+
+def lines_of(view: dict[str, Any]) -> int:
+    """How many lines it has."""
+    started = [sum(1 for one in wave["assignments"] if one["runs"]) for wave in view["waves"]]
+    return 4 + sum(count + 1 for count in started if count)
+
+
+def draw(view: dict[str, Any], ink: Ink, width: int, room: int, now: float, looking: Looking | None) -> list[str]:
+    """The picture in `room` lines; `looking`: it can be scrolled, else what goes on is in sight."""
+    waves, whole, sequential = bars_of(view, now)
+    if not waves:
+        return ["", f"   {ink('nothing has started yet', 'dim')}"]
+    lines = summary(ink, width, whole, sequential)
+    names = min(max(visible(bar.key) for _, bars in waves for bar in bars), max(10, width // 4), 30)
+    cells = max(10, width - names - 14)
+    rows: list[str] = []
+    going = 0
+    for name, bars in waves:
+        rows.append(f" {ink(one_line(name), 'bold')}")
+        for bar in bars:
+            if any(how in ("going", "still") for *_, how in bar.runs):
+                going = len(rows)
+            rows.append(_bar(bar, ink, names, cells, whole))
+    lines.append(ink(f"   {' ' * names} {_axis(cells, whole)}", "dim"))
+    rest = max(1, room - len(lines))
+    if looking is None:
+        first = max(0, min(going - rest + 1, len(rows) - rest)) if len(rows) > rest else 0
+    else:
+        first = looking.first["timeline"] = max(0, min(looking.first.get("timeline", 0), len(rows) - rest))
+    shown = rows[first : first + rest]
+    if first + rest < len(rows) and shown:
+        more = len(rows) - first - rest + 1
+        shown[-1] = ink(f"   … {more} more" + (" (↓)" if looking is not None else ""), "dim")
+    return [cut(line, width) for line in [*lines, *shown]]
+
+
+def summary(ink: Ink, width: int, whole: float, sequential: float) -> list[str]:
+    """Both on one scale."""
+    cells = max(8, width - len(_LABEL) - 26)
+    scale = max(whole, sequential) or 1.0
+    faster = f"  {sequential / whole:.1f}× faster" if whole > 0 and sequential > whole * 1.05 else ""
+    return [
+        f" {_LABEL} {fit(ink(_block(0.0, sequential / scale * cells), 'dim'), cells)} {lasting(sequential)}",
+        f" {fit('in parallel', len(_LABEL))} {fit(ink(_block(0.0, whole / scale * cells), 'green'), cells)} "
+        f"{lasting(whole)}{ink(faster, 'green')}",
+    ]
+
+
+def _axis(cells: int, whole: float) -> str:
+    """Times under their places: the beginning, quarters where there is room, and the end."""
+    marks = 4 if cells >= 48 else 2
+    line = ""
+    for number in range(marks):
+        at = cells * number // marks
+        line = fit(line, at) + f"│{lasting(whole * number / marks) if number else '0s'}"
+    end = f"{lasting(whole)}│"
+    return fit(line, cells - len(end)) + end
+
+
+def _bar(bar: Bar, ink: Ink, names: int, cells: int, whole: float) -> str:
+    scale = cells / whole if whole > 0 else 0.0
+    drawn: list[str] = [" "] * cells
+    styles: list[str] = [""] * cells
+    colours = {"ok": "green", "bad": "red", "going": "cyan", "still": "blue"}
+    for start, end, how in bar.runs:
+        begin = min(int(start * scale), cells - 1)
+        letters = {"bad": "▒", "still": "░"}.get(how)
+        text = _block(start * scale - begin, (end - start) * scale)
+        for at, letter in enumerate(text[: cells - begin], begin):
+            drawn[at] = letters if letters and letter != " " else letter
+            styles[at] = colours[how]
+    for moment in bar.marks:
+        at = min(max(int(moment * scale), 0), cells - 1)
+        drawn[at], styles[at] = "!", "yellow"
+    stroke, at = "", 0
+    while at < cells:
+        until = at
+        while until < cells and styles[until] == styles[at]:
+            until += 1
+        stroke += ink("".join(drawn[at:until]), styles[at])
+        at = until
+    again = f" #{len(bar.runs)}" if len(bar.runs) > 1 else ""
+    name = fit(one_line(bar.key), names)
+    return f" {glyph(bar.word, ink)} {name} {stroke} {lasting(bar.took)}{ink(again, 'yellow')}"
+
+
+def _block(offset: float, length: float) -> str:
+    """A bar with its end to an eighth of a column; never nothing, however short."""
+    whole, part = divmod(round((offset + length) * 8), 8)
+    return ("█" * whole + (_EIGHTHS[part] if part else "")) or "▏"
