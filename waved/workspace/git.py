@@ -78,9 +78,13 @@ def failure(arguments: Sequence[str], status: int, said: bytes) -> SnapshotError
 def start(
     arguments: Sequence[str], environ: Mapping[str, str], cwd: Path | str | None = None, **pipes: int | None
 ) -> subprocess.Popen[bytes]:
-    """Start git in a session of its own, so that no Ctrl-C of a terminal ends it half-way."""
+    """Start git in a process group of its own, so that no Ctrl-C of a terminal ends it half-way.
+
+    It stays in the daemon's session: what is in another fell to the daemon from a dead worker, and is ended
+    (`waved.pool.survivors`).
+    """
     try:
-        return subprocess.Popen(["git", *arguments], env=environ, cwd=cwd, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(["git", *arguments], env=environ, cwd=cwd, process_group=0, **pipes)  # type: ignore[call-overload,no-any-return]
     except FileNotFoundError as error:
         if error.filename == "git":
             raise SnapshotError(
