@@ -1,6 +1,7 @@
 """Real agent programs at work on a real repository, against the scripted API: what they do, and what is read of it.
 
-claude and codex are what CI installs (`.ci/agents`); the others are tested when they are installed as well.
+claude and codex are what CI installs and tests with. The others are chosen with `-m all_programs`: each of them takes
+seconds of a processor only to start.
 """
 
 from __future__ import annotations
@@ -20,11 +21,22 @@ from tests.record_agents import EDIT, LIMITED, SUBMIT, claude_limit, codex_limit
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
 from wavectl.doctor import Finding, examine
 from waved.agents.activity import RateLimited, Result, SessionNamed, ToolCalled
+from waved.agents.installed import installed_version
 from waved.agents.registry import find_program
 
 IN_CI = ["claude", "codex"]
-OTHERS = ["aider", "gemini", "mini", "opencode", "qwen"]
 both = pytest.mark.parametrize("name", IN_CI)
+
+
+def and_also(*others: str) -> pytest.MarkDecorator:
+    """Those of CI, and these when all programs are wanted."""
+    return pytest.mark.parametrize(
+        "name", [*IN_CI, *(pytest.param(name, marks=pytest.mark.all_programs) for name in others)]
+    )
+
+
+each = and_also("aider", "gemini", "mini", "opencode", "qwen")
+resuming = and_also("opencode", "gemini", "qwen")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +81,7 @@ def turns_for(name: str) -> list[Turn]:
     return [*EDIT[:3], SUBMIT] if name == "mini" else EDIT
 
 
-@pytest.mark.parametrize("name", [*IN_CI, *OTHERS])
+@each
 def test_it_edits_a_repository_and_every_figure_is_right(place: Place, name: str) -> None:
     with place.run(name, turns_for(name)) as running:
         ran = running.finish()
@@ -143,7 +155,7 @@ def test_one_that_is_ended_in_the_midst_has_failed_and_can_go_on(
     assert ran.used.input == served.prompt
 
 
-@pytest.mark.parametrize("name", [*IN_CI, "opencode", "gemini", "qwen"])
+@resuming
 def test_a_session_that_is_not_there_is_told_as_such(place: Place, name: str) -> None:
     nobody = "ses_0000000000000000000000000" if name == "opencode" else "11111111-1111-4111-8111-111111111111"
     with place.run(name, EDIT, resume=nobody) as running:
@@ -166,7 +178,7 @@ def test_claude_with_something_in_the_background_has_given_its_result(place: Pla
     assert ran.used.input == place.served("claude").prompt
 
 
-@pytest.mark.parametrize("name", [*IN_CI, "opencode", "gemini", "qwen"])
+@resuming
 def test_what_may_only_read_edits_nothing(place: Place, name: str) -> None:
     turns = [Turn("Writing.", (Call("shell", command="echo x > README.md"),)), Turn("Not allowed, it seems.")]
     with place.run(name, turns, permissions="read") as running:
@@ -174,11 +186,12 @@ def test_what_may_only_read_edits_nothing(place: Place, name: str) -> None:
     assert (place.repository / "README.md").read_text() == "# demo\nline two\n"
 
 
-@pytest.mark.parametrize("name", [*IN_CI, *OTHERS])
+@each
 def test_its_version_is_found(place: Place, name: str) -> None:
     executable_of(name)
     version = version_of(name, environment(name, place.api.url("nobody"), place.home))
     assert version.count(".") >= 2
+    assert installed_version(str(executable_of(name)), find_program(name).distribution) == version
     if name == "claude":
         with place.run(name, [Turn("Hello.")]) as running:
             assert running.finish().of(SessionNamed)[0].version == version

@@ -147,7 +147,7 @@ def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
     cost = sum(run["usage"]["cost"] for run in found["limited"]["runs"])
     assert cost == pytest.approx(json.loads(lines[-1])["total_cost_usd"])
     assert [run["usage"].get("cost") for run in found["coder"]["runs"]] == [None]
-    assert {run["version"].count(".") for name in ("limited", "server") for run in found[name]["runs"]} == {2}
+    assert {run["version"].count(".") for name in scripts for run in found[name]["runs"]} == {2}
     tools = [run["usage"]["tools"] for run in found["limited"]["runs"]]
     assert [sum(each.values()) for each in tools] == [1, 2]
     log = shown(daemon, "logs", session, "coder")

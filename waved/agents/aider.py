@@ -22,6 +22,7 @@ class AiderProgram(AgentProgram):
     executable = "aider"
     passes: tuple[str, ...] = (*PROVIDER_VARIABLES, "AIDER_*", "AZURE_API_*", "OLLAMA_API_BASE")
     install_hint = "install it with: pipx install aider-chat"
+    distribution = "aider-chat"
     version_command = ("aider", "--version")
 
     def invocation(self, deployment: Deployment) -> Invocation:

@@ -119,6 +119,8 @@ class AgentProgram:
     """Names of files it writes in the run's own folder (`Deployment.folder`), for a run in a sandbox."""
     version_command: tuple[str, ...] = ()
     """Prints the version, without network; (): not known."""
+    distribution: str = ""
+    """The Python package it comes in, by which its version is found; "": it is none."""
 
     def invocation(self, deployment: Deployment) -> Invocation:
         """The command line of one run; must neither start nor write anything."""
@@ -147,7 +149,7 @@ class AgentProgram:
         return Login(None)
 
 
-_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
+_VERSION = re.compile(r"\d+(?:\.\d+)+(?:[\w.+-]*\w)?")
 
 
 class PlainProgram(AgentProgram):
@@ -159,6 +161,7 @@ class PlainProgram(AgentProgram):
         "writes",
         "own_files",
         "version_command",
+        "distribution",
         "reader",
         "provider_of",
         "version_in",

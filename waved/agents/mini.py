@@ -30,6 +30,7 @@ class MiniProgram(AgentProgram):
     executable = "mini"
     passes: tuple[str, ...] = (*PROVIDER_VARIABLES, "LITELLM_*", "MSWEA_*")
     install_hint = "install it with: pipx install mini-swe-agent"
+    distribution = "mini-swe-agent"
     version_command = ("mini", "--help")
     """It has no option that prints the version, but says it in passing."""
 

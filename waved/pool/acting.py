@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from waved.agents.installed import installed_version
 from waved.agents.progress import Documentation, Progress
 from waved.agents.reader import Judgement, Reader
 from waved.agents.side_files import SideFileTail
@@ -26,9 +27,12 @@ LINGERING = 20.0
 class Acting:
     """What one run's program is seen to do. Times are seconds on waved's clock."""
 
-    def __init__(self, reader: Reader, spec: dict[str, Any], provider: str) -> None:
+    def __init__(self, reader: Reader, spec: dict[str, Any], provider: str, distribution: str = "") -> None:
         reading = spec.get("reading", {})
         self._provider = provider
+        self._distribution = distribution
+        self.executable = ""
+        """Where the program was found; told once it is known."""
         self._problem = ""
         """Why its reader was switched off."""
         self._linger: float = reading.get("linger", LINGERING)
@@ -123,6 +127,9 @@ class Acting:
         return self._progress.due(more=self.behind // _TOLD != self._told_behind)
 
     def _report(self, now: float) -> dict[str, Any]:
+        if self.executable and not self._progress.version:
+            self._progress.version = installed_version(self.executable, self._distribution)
+        self.executable = ""
         report = self._progress.report(now)
         self._told_behind = self.behind // _TOLD
         behind = self.behind if self._told_behind else 0

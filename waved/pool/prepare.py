@@ -71,7 +71,7 @@ def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting |
         used_before=Used(**spec["used_before"]) if spec.get("resume") and spec.get("used_before") else None,
     )
     reader = program.reader(deployment)
-    acting = None if reader is None else Acting(reader, spec, program.provider_of(deployment))
+    acting = None if reader is None else Acting(reader, spec, program.provider_of(deployment), program.distribution)
     return program.invocation(deployment), acting
 
 

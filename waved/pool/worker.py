@@ -186,6 +186,8 @@ class Worker:
         self.argv = invocation.argv
         env = {**spec["env"], "PWD": spec["cwd"], **invocation.env}
         path, argv = resolve(self.argv, spec["cwd"], env), self.argv
+        if self.acting is not None:
+            self.acting.executable = path
         if spec.get("sandbox") is not None:
             argv = enclose(spec, self.folder, [path, *argv[1:]], env)
             path = argv[0]

@@ -65,6 +65,7 @@ def test_a_plug_in_that_knows_nothing_of_reading_has_the_defaults(add_package: A
     assert program.provider_of(deployment) == "vendor"
     assert program.login_check({}, here).ok is None
     assert program.version_in("gander v1.2.3 (abc)") == "1.2.3"
+    assert program.version_in("gander version 1.2.3.") == "1.2.3"
     with pytest.raises(NotImplementedError):
         program.invocation(deployment)
 
