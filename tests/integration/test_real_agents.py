@@ -135,7 +135,9 @@ def test_a_wrong_key_is_told_as_such(place: Place, name: str) -> None:
 def test_one_that_is_ended_in_the_midst_has_failed_and_can_go_on(
     place: Place, name: str, number: signal.Signals
 ) -> None:
-    long = Turn("This takes a while.", (Call("shell", command="sleep 60"),), usage=Usage(1000, 20))
+    # claude refuses a plain "sleep 60", and goes on at once.
+    endless = "until [ -e never ]; do sleep 0.1; done"
+    long = Turn("This takes a while.", (Call("shell", command=endless),), usage=Usage(1000, 20))
     with place.run(name, [long]) as running:
         running.until(lambda ran: bool(ran.of(ToolCalled)))
         # What has not been written down yet cannot be gone on with.
