@@ -9,13 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.guarded import git, kinds, user_state
+
 ROOT = Path(__file__).resolve().parents[2]
 WAVECTL = [str(Path(sys.executable).with_name("wavectl"))]
+PAGES = "docs/examples/demo/client/pages.js"
 REQUIRES = {
     "api-writer/api-core": {"surveyor"},
     "api-writer/api-daemon": {"surveyor"},
@@ -39,11 +43,18 @@ class Demo:
             "WAVED_STATE_DIR": str(folder / "state"),
             "WAVED_RUNTIME_DIR": str(folder / "run"),
         }
-        self.git("clone", "-q", str(ROOT), str(self.clone), cwd=ROOT)
+        git(ROOT, "clone", "-q", str(ROOT), str(self.clone))
+        self._work_under_way()
+        self.users = user_state(self.clone)
         self.run = self.wavectl("run", "docs/examples/demo.toml", "--plain")
 
-    def git(self, *words: str, cwd: Path | None = None) -> str:
-        return subprocess.run(["git", *words], cwd=cwd or self.clone, check=True, capture_output=True, text=True).stdout
+    def _work_under_way(self) -> None:
+        """What a person may have in a clone: something stashed, something staged, a branch of his own."""
+        (self.clone / "README.md").write_text("# stashed\n")
+        git(self.clone, "-c", "user.name=t", "-c", "user.email=t@example.org", "stash")
+        (self.clone / "notes.txt").write_text("staged\n")
+        git(self.clone, "add", "notes.txt")
+        git(self.clone, "branch", "mine")
 
     def wavectl(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -56,9 +67,10 @@ class Demo:
             check=False,
         )
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = self.wavectl("events", "--json").stdout.splitlines()
-        return [event for event in map(json.loads, lines) if event["kind"] == kind]
+    @cached_property
+    def journal(self) -> list[dict[str, Any]]:
+        """All events of the session."""
+        return list(map(json.loads, self.wavectl("events", "--json").stdout.splitlines()))
 
     def view(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.wavectl("status", "--json").stdout)
@@ -89,9 +101,9 @@ def test_it_succeeds_and_says_so(demo: Demo) -> None:
 
 
 def test_dependents_start_after_what_they_require_and_only_then(demo: Demo) -> None:
-    assignment = {event["data"]["run"]: event["data"]["assignment"] for event in demo.events("run.starting")}
-    started = {assignment[event["data"]["run"]]: event["data"]["exec_time"] for event in demo.events("run.started")}
-    ended = {assignment[event["data"]["run"]]: event["data"]["end_time"] for event in demo.events("run.ended")}
+    assignment = {run["run"]: run["assignment"] for run in kinds(demo.journal, "run.starting")}
+    started = {assignment[run["run"]]: run["exec_time"] for run in kinds(demo.journal, "run.started")}
+    ended = {assignment[run["run"]]: run["end_time"] for run in kinds(demo.journal, "run.ended")}
     for dependent, required in REQUIRES.items():
         assert started[dependent] >= max(ended[key] for key in required), dependent
 
@@ -109,12 +121,51 @@ def test_the_gate_counted_real_tests(demo: Demo) -> None:
         assert checks[name]["tests"]["passed"] == checks[name]["tests"]["total"] > 10
 
 
-def test_the_documents_are_there_and_the_index_is_untouched(demo: Demo) -> None:
+def test_the_documents_are_there(demo: Demo) -> None:
     handbook = (demo.clone / "docs" / "session" / "handbook.md").read_text()
     assert "api/index.md" in handbook
     assert "quality/report.md" in handbook
-    assert demo.git("diff", "--name-only").split() == ["README.md"]
-    assert demo.git("diff", "--cached", "--name-only") == ""
+    assert git(demo.clone, "diff", "--name-only").split() == ["README.md", PAGES]
+
+
+def test_who_writes_const_const_is_frozen_put_back_and_started_again(demo: Demo) -> None:
+    (found,) = kinds(demo.journal, "finding.made")
+    assert (found["monitor"], found["path"], found["assignment"]) == ("corruption", PAGES, "client-builder")
+    (frozen,) = kinds(demo.journal, "run.frozen")
+    (restored,) = kinds(demo.journal, "restore.ended")
+    assert frozen["ok"]
+    assert restored["restored"] == [PAGES]
+    runs = [run for run in kinds(demo.journal, "run.starting") if run["purpose"] == "agent"]
+    again = [(run["assignment"], run["attempt"]) for run in runs if run["attempt"] > 1]
+    assert again == [("client-builder", 2)], "the others were undisturbed"
+    assert (demo.clone / PAGES).read_text().splitlines()[1] == "const pages = ["
+
+
+def test_the_terminal_says_so(demo: Demo) -> None:
+    said = demo.run.stdout
+    in_order = (
+        "finding f1",
+        "frozen 1 process",
+        f"restored {PAGES} from",
+        "attempt 2",
+        "client-builder frozen, kept as",
+    )
+    places = [said.find(each) for each in in_order]
+    assert -1 not in places, in_order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_the_corrupt_version_is_kept(demo: Demo) -> None:
+    listed = json.loads(demo.wavectl("snapshots", "list", "--json").stdout)
+    (kept,) = [one for one in listed if one["label"].startswith("before r")]
+    diff = demo.wavectl("snapshots", "diff", kept["names"][0]).stdout
+    assert "\n-const const pages = [" in diff
+
+
+def test_what_is_the_users_is_as_it_was(demo: Demo) -> None:
+    assert user_state(demo.clone) == demo.users
+    assert git(demo.clone, "diff", "--cached", "--name-only").split() == ["notes.txt"]
+    assert len(git(demo.clone, "stash", "list").splitlines()) == 1
 
 
 def test_what_agents_printed_was_kept(demo: Demo) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
-from wavectl.views.text import Paint, cut, first_line, lasting, one_line
+from wavectl.views.text import Paint, cut, first_line, lasting, one_line, visible
 
 MOST_OPEN = 12
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}
@@ -47,6 +48,52 @@ def restored_text(data: dict[str, Any]) -> str:
     what = ", ".join(map(one_line, names[:3])) + (f" and {total - 3} more" if total > 3 else "")
     took = f" in {lasting(data['seconds'])}"
     return f"restored {what or 'nothing: no file differed'}" + (f" from {data['to']}" if data["to"] else "") + took
+
+
+def done_text(reaction: dict[str, Any]) -> str:
+    """What a reaction has done: "frontend frozen, kept as s5, restored src/cart.ts from s1, frontend started again"."""
+    agents = ", ".join(dict.fromkeys(one_line(run.partition("/")[2].rpartition("#")[0]) for run in reaction["runs"]))
+    names = list(map(one_line, reaction["restored"]))
+    more = f" and {reaction['total'] - 3} more" if reaction["total"] > 3 else ""
+    origin = f" from {reaction['to']}" if reaction.get("to") else ""
+    actions, ok = reaction["actions"], reaction["ok"]
+    again = {"restart-agent", "stop-all"} & set(actions) and ok and reaction["assignments"]
+    steps = [
+        f"{agents} frozen" if agents and reaction["present"] else "",
+        f"kept as {reaction['present']}" if reaction["present"] else "",
+        f"restored {', '.join(names[:3])}{more}{origin}" if names else "",
+        f"{one_line(reaction['responder'])} has answered" if reaction["responder"] and ok else "",
+        f"{', '.join(map(one_line, reaction['assignments']))} started again" if again else "",
+        "told" if actions == ["alert"] else "",
+        "a person was asked" if "hold" in actions else "",
+        first_line(reaction["detail"]) if not ok else "",
+    ]
+    took = lasting(reaction["ended"] - reaction["started"])
+    return f"{', '.join(filter(None, steps)) or first_line(reaction['detail']) or 'nothing was to be done'} ({took})"
+
+
+def done_lines(view: dict[str, Any], paint: Paint, width: int) -> dict[str, list[str]]:
+    """Each reaction that has ended, oldest first: what was found, and what was done about it. By the reaction's id.
+
+    `width`: columns there are; what is longer goes on in further lines.
+    """
+    findings = {found["finding"]: found for found in view.get("findings", ())}
+    over = [reaction for reaction in view.get("reactions", ()) if reaction["ended"] is not None]
+    lines: dict[str, list[str]] = {}
+    for reaction in sorted(over, key=lambda each: float(each["ended"])):
+        found = findings.get(reaction["finding"])
+        why = finding_text(found) if found else first_line(reaction["reason"])
+        sign = paint("!", _COLOURS.get(found["severity"] if found else "", "yellow"))
+        done = paint("✓", "green") if reaction["ok"] else paint("✗", "red")
+        lines[reaction["reaction"]] = [*_wrapped(sign, why, width), *_wrapped(f"  {done}", done_text(reaction), width)]
+    return lines
+
+
+def _wrapped(sign: str, text: str, width: int) -> list[str]:
+    """A text behind a sign, in as many lines as it takes."""
+    margin = visible(sign) + 1
+    first, *rest = textwrap.wrap(text, max(20, width - margin), break_on_hyphens=False) or [""]
+    return [f"{sign} {first}", *(" " * margin + line for line in rest)]
 
 
 def frozen_text(data: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The part of a terminal that is drawn over and over while a session runs; never higher than the screen.
 
-What is over (checklist, finished waves) is printed above it for good and scrolls away like any other output.
+What is over (checklist, finished waves, what guards did) is printed above it for good and scrolls away like any other
+output.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from wavectl.views.checklist import checklist_lines
-from wavectl.views.guards import guard_lines
+from wavectl.views.guards import done_lines, guard_lines
 from wavectl.views.status import assignment_row, gate_lines, header, wave_title, with_counts
 from wavectl.views.text import Paint, columns, cut, first_line
 from wavectl.views.words import word_of
@@ -38,6 +39,8 @@ class LiveView:
         self._ahead = 0.0
         self._printed_checklist = False
         self._printed: dict[str, tuple[Any, ...]] = {}
+        self._told: set[str] = set()
+        """Reactions whose end is printed."""
         self._live: Live | None = None
 
     def open(self) -> None:
@@ -66,6 +69,10 @@ class LiveView:
         if not self._printed_checklist and view["checklist"] and view["state"] != "checking":
             self._printed_checklist = True
             self._say(checklist_lines(view["checklist"], self._paint))
+        for reaction, lines in done_lines(view, self._paint, self._console.width).items():
+            if reaction not in self._told:
+                self._told.add(reaction)
+                self._say(lines)
         for wave in view["waves"]:
             mark = (wave["ended"], wave["attempt"])
             if wave["state"] == "ended" and self._printed.get(wave["name"]) != mark:

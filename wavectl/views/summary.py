@@ -7,6 +7,7 @@ from typing import Any
 
 from wavectl.views.acting import used
 from wavectl.views.checklist import item_line
+from wavectl.views.guards import done_lines
 from wavectl.views.status import assignment_row, gate_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line, printable
 from wavectl.views.timeline import draw
@@ -16,6 +17,8 @@ MOST_AGENTS = 40
 """Agents named in the summary; those that did not succeed come first."""
 MOST_FAILURES = 10
 """Failures told with their last lines of output."""
+MOST_REACTIONS = 10
+"""Reactions told, each with what was found."""
 _BAD = ("failed", "timed-out", "lost", "stopped")
 
 
@@ -53,6 +56,7 @@ def summary(
         lines += ["  " + item_line(item, paint) for item in view["checklist"] if not item["ok"]]
         return [*lines, "", *_next(view, paint)]
     lines += _waves(view, paint)
+    lines += _guards(view, paint, width)
     lines += ["", *_agents(view, paint)]
     picture = draw(view, paint, width - 2)
     if picture:
@@ -85,6 +89,15 @@ def _waves(view: dict[str, Any], paint: Paint) -> list[str]:
     title, *lines = columns(rows, right=(3, 4, 5), indent=2)
     checked = [[f"     {line}" for line in gate_lines(wave["gate"], paint)] for wave in view["waves"]]
     return [title, *(shown for line, checks in zip(lines, checked, strict=True) for shown in (line, *checks))]
+
+
+def _guards(view: dict[str, Any], paint: Paint, width: int) -> list[str]:
+    """What was found and what was done about it; the newest, when that is much."""
+    done = list(done_lines(view, paint, width - 2).values())
+    lines = [f"  {line}" for pair in done[-MOST_REACTIONS:] for line in pair]
+    if len(done) > MOST_REACTIONS:
+        lines.insert(0, paint(f"  … {len(done) - MOST_REACTIONS} earlier: wavectl events {view['session']}", "dim"))
+    return ["", *lines] if lines else []
 
 
 def _agents(view: dict[str, Any], paint: Paint) -> list[str]:

@@ -82,6 +82,7 @@ def _reaction(guards: Guards, reaction: Reaction) -> dict[str, Any]:
         "assignments": list(reaction.assignments),
         "responder": reaction.responder,
         "present": reaction.present,
+        "to": reaction.to,
         "restored": list(reaction.restored),
         "total": reaction.total,
         "started": reaction.started,

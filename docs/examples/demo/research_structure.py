@@ -23,7 +23,7 @@ def main() -> None:
     """Writes docs/session/structure/*.md."""
     modules = source.modules()
     print(f"read {len(modules)} modules, {sum(module.lines for module in modules)} lines", flush=True)
-    rooms = source.by_room()
+    rooms = source.by_room(modules)
     overview = Document("Structure").paragraph(f"{len(modules)} modules in {len(rooms)} rooms.")
     overview.table(
         ("room", "modules", "lines", "classes", "functions"),

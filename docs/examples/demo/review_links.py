@@ -1,4 +1,4 @@
-"""Quality agent and gate command: every link of every document written in this session leads somewhere."""
+"""Quality agent and gate command: every link of every document of this session, and of the reader, leads somewhere."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from session import DOCUMENTS, WORKSPACE
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
 """What is shown as it is: a link in there is none."""
+PATH = re.compile(r'"path": "([^"]+)"')
+"""A link of the reader, in client/pages.js."""
 
 
 def broken_links(page: Path) -> list[str]:
-    """The page's relative links that lead to no file."""
-    text = CODE.sub("", page.read_text(encoding="utf-8"))
-    targets = (target.partition("#")[0] for target in LINK.findall(text) if "://" not in target)
+    """The relative links of a document, or of the reader's list, that lead to no file."""
+    text = page.read_text(encoding="utf-8")
+    found = LINK.findall(CODE.sub("", text)) if page.suffix == ".md" else PATH.findall(text)
+    targets = (target.partition("#")[0] for target in found if "://" not in target)
     return sorted({target for target in targets if target and not (page.parent / target).exists()})
 
 
 def main() -> int:
     """Writes docs/session/review/links.xml; exit status 1 when a link leads nowhere."""
-    pages = [WORKSPACE / "README.md", *sorted(DOCUMENTS.rglob("*.md"))]
+    reader = WORKSPACE / "docs" / "examples" / "demo" / "client" / "pages.js"
+    pages = [WORKSPACE / "README.md", reader, *sorted(DOCUMENTS.rglob("*.md"))]
     cases = []
     for page in pages:
         broken = broken_links(page)

@@ -16,11 +16,24 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Module:
-    """One source file."""
+    """One source file; it is read when something of it is asked for."""
 
     path: Path
-    tree: ast.Module
-    lines: int
+
+    @cached_property
+    def text(self) -> str:
+        """What it holds."""
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """What it holds, as Python reads it; raises SyntaxError naming the file."""
+        return ast.parse(self.text, filename=str(self.path))
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+        return len(self.text.splitlines())
 
     @property
     def name(self) -> str:
@@ -66,14 +79,14 @@ class Module:
 
 
 def modules() -> list[Module]:
-    """All modules of the packages, by path. Raises SyntaxError naming the file that cannot be read."""
-    return [_read(path) for package in PACKAGES for path in sorted((WORKSPACE / package).rglob("*.py"))]
+    """All modules of the packages, by path."""
+    return [Module(path) for package in PACKAGES for path in sorted((WORKSPACE / package).rglob("*.py"))]
 
 
-def by_room() -> dict[str, list[Module]]:
-    """The modules by the room they stand in."""
+def by_room(every: list[Module] | None = None) -> dict[str, list[Module]]:
+    """The modules (or all there are) by the room they stand in."""
     found: dict[str, list[Module]] = {}
-    for module in modules():
+    for module in modules() if every is None else every:
         found.setdefault(module.room, []).append(module)
     return found
 
@@ -109,8 +122,3 @@ def signature(node: Definition) -> str:
         return f"class {node.name}({bases})" if bases else f"class {node.name}"
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     return f"{node.name}({ast.unparse(node.args)}){returns}"
-
-
-def _read(path: Path) -> Module:
-    text = path.read_text(encoding="utf-8")
-    return Module(path, ast.parse(text, filename=str(path)), len(text.splitlines()))

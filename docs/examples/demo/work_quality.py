@@ -21,6 +21,8 @@ def markers(_task: str) -> Path:
     """Comments that promise work, found by Python's own tokenizer (a marker inside a string is none)."""
     rows = []
     for module in source.modules():
+        if not MARKER.search(module.text):
+            continue
         with tokenize.open(module.path) as file:
             for token in tokenize.generate_tokens(file.readline):
                 if token.type == tokenize.COMMENT and MARKER.search(token.string):

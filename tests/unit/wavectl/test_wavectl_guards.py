@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.guards import finding_text, frozen_text, guard_lines, reaction_text, restored_text
+from wavectl.views.guards import (
+    done_lines,
+    done_text,
+    finding_text,
+    frozen_text,
+    guard_lines,
+    reaction_text,
+    restored_text,
+)
 from wavectl.views.lines import Narrator
 from wavectl.views.snapshots import coloured_diff, listing, restored
 from wavectl.views.text import Paint, visible
@@ -35,6 +43,9 @@ def test_one_plain_line_each() -> None:
 
 def test_the_narrator_tells_of_them() -> None:
     assert "corruption in src/cart.ts:12 by frontend" in str(told("finding.made", **FINDING))
+    passed = {"gate": "g", "name": "guards", "ok": True, "detail": "", "run": ""}
+    assert told("check.ended", **passed) is None
+    assert "failed" in str(told("check.ended", **{**passed, "ok": False, "detail": "f1 is open"}))
     assert "answers at http://x" in str(told("preview.up", url="http://x", seconds=0.1))
     assert told("snapshot.taken", snapshot="s1", error="", skipped_total=0, skipped=[]) is None
     assert "not taken: the disk is full" in str(
@@ -51,6 +62,28 @@ def test_status_shows_what_is_open() -> None:
     assert lines[1].startswith("! f1 corruption in src/cart.ts:12")
     assert lines[2] == "◆ r1: hold: holding"
     assert guard_lines({}, Paint(False)) == []
+
+
+DONE: dict[str, Any] = {
+    "reaction": "r1", "actions": ["rollback-file", "restart-agent"], "finding": "f1", "runs": ["s-1/frontend#1"],
+    "present": "s5", "to": "s1", "restored": ["src/cart.ts"], "total": 1, "responder": "", "assignments": ["frontend"],
+    "reason": "", "detail": "", "ok": True, "started": 1.0, "ended": 1.5,
+}  # fmt: skip
+
+
+def test_what_a_reaction_has_done_is_said_when_it_is_over() -> None:
+    assert done_text(DONE) == (
+        "frontend frozen, kept as s5, restored src/cart.ts from s1, frontend started again (500ms)"
+    )
+    assert done_text({**DONE, "actions": ["alert"], "present": "", "restored": [], "runs": []}) == "told (500ms)"
+    failed = {**DONE, "ok": False, "detail": "the disk is full", "restored": []}
+    assert done_text(failed) == "frontend frozen, kept as s5, the disk is full (500ms)"
+    view = {"findings": [FINDING], "reactions": [{**DONE, "reaction": "r2", "ended": None}, DONE]}
+    lines = done_lines(view, Paint(False), 60)["r1"]
+    assert lines[0].startswith("! corruption in src/cart.ts:12 by frontend")
+    assert "  ✓ frontend frozen, kept as s5," in lines[2]
+    assert max(map(visible, lines)) <= 60
+    assert list(done_lines(view, Paint(False), 60)) == ["r1"], "what is under way has a line of its own"
 
 
 def test_what_files_hold_cannot_steer_the_terminal() -> None:
