@@ -236,6 +236,18 @@ class AsyncClient:
         keys: Names = reply["assignments"]
         return keys
 
+    async def freeze(self, session: str = "", agents: Sequence[str] = ()) -> Names:
+        """Have agents (all that run, if none are named) stand still until `thaw`; the runs concerned."""
+        reply = await self.request("session.freeze", {"session": session, "agents": [*agents]})
+        runs: Names = reply["runs"]
+        return runs
+
+    async def thaw(self, session: str = "", agents: Sequence[str] = ()) -> Names:
+        """Let agents that a person has frozen go on (all of them, if none are named); the runs concerned."""
+        reply = await self.request("session.thaw", {"session": session, "agents": [*agents]})
+        runs: Names = reply["runs"]
+        return runs
+
     async def resume(self, session: str = "") -> None:
         """Let a held session go on."""
         await self.request("session.resume", {"session": session})

@@ -28,6 +28,8 @@ COMMANDS = {
     "wait": "Wait until a session has ended.",
     "stop": "Stop a session, or one agent of it.",
     "retry": "Run failed agents again.",
+    "freeze": "Have agents stand still.",
+    "thaw": "Let frozen agents go on.",
     "resume": "Let a held session go on.",
     "approve": "Say that what a monitor found is right.",
     "rollback": "Bring files back to what they were.",

@@ -217,6 +217,18 @@ class Client:
         keys: Names = self.request("session.retry", {"session": session, "agents": [*agents]})["assignments"]
         return keys
 
+    def freeze(self, session: str = "", agents: Sequence[str] = ()) -> Names:
+        """Have agents (all that run, if none are named) stand still until `thaw`; the runs concerned."""
+        reply = self.request("session.freeze", {"session": session, "agents": [*agents]})
+        runs: Names = reply["runs"]
+        return runs
+
+    def thaw(self, session: str = "", agents: Sequence[str] = ()) -> Names:
+        """Let agents that a person has frozen go on (all of them, if none are named); the runs concerned."""
+        reply = self.request("session.thaw", {"session": session, "agents": [*agents]})
+        runs: Names = reply["runs"]
+        return runs
+
     def resume(self, session: str = "") -> None:
         """Let a held session go on."""
         self.request("session.resume", {"session": session})

@@ -36,6 +36,8 @@ class GuardLedger:
         self.given_up: set[str] = set()
         """Assignments whose ladder is used up."""
         self.frozen: dict[str, str] = {}
+        self.by_person: set[str] = set()
+        """Runs that a person wants frozen."""
         """Runs that were asked to stand still and not to go on: freezing, frozen, failed."""
         self.ended_for: dict[str, str] = {}
         """By run: the reaction that ends it."""
@@ -57,10 +59,10 @@ class GuardLedger:
         self.guarded = event.guarded
 
     def at_rest(self) -> None:
-        """Nothing follows any more: what is frozen is so for a reaction."""
+        """Nothing follows any more: what is frozen is so for a reaction, or a person."""
         for run in self.frozen:
             holders = [each for each in self.reactions.values() if run in each.runs]
-            assert holders or run in self.ledger.cut, f"{run} stays frozen for nothing"
+            assert holders or run in self.by_person or run in self.ledger.cut, f"{run} stays frozen for nothing"
 
     def _session_ended(self, _event: ev.SessionEnded) -> None:
         assert not self.reactions, "a reaction outlives its session"
@@ -216,8 +218,17 @@ class GuardLedger:
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
+    def _run_freeze_requested(self, event: ev.RunFreezeRequested) -> None:
+        assert event.run not in self.by_person
+        assert event.run not in self.ledger.ended
+        self.by_person.add(event.run)
+
+    def _run_thaw_requested(self, event: ev.RunThawRequested) -> None:
+        self.by_person.remove(event.run)
+
     def _run_freezing(self, event: ev.RunFreezing) -> None:
-        assert event.run in self.reactions[event.reaction].runs
+        wanted = self.reactions[event.reaction].runs if event.reaction else self.by_person
+        assert event.run in wanted
         assert event.run not in self.ledger.ended
         assert event.run not in self.frozen, "asked once"
         self.frozen[event.run] = "freezing"
@@ -225,13 +236,17 @@ class GuardLedger:
     def _run_frozen(self, event: ev.RunFrozen) -> None:
         assert self.frozen[event.run] == "freezing"
         self.frozen[event.run] = "frozen" if event.ok else "failed"
+        if not event.ok:
+            self.by_person.discard(event.run)
 
     def _run_thawing(self, event: ev.RunThawing) -> None:
         self.frozen.pop(event.run, None)
+        assert event.run not in self.by_person, "thawed while a person wants it frozen"
         assert not any(event.run in each.runs for each in self.reactions.values()), "thawed while wanted frozen"
 
     def _run_ended(self, event: ev.RunEnded) -> None:
         self.frozen.pop(event.run, None)
+        self.by_person.discard(event.run)
 
     def _run_stopping(self, event: ev.RunStopping) -> None:
         if not event.reaction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waved.domain.guarding import keeps_back
 from waved.domain.state import Node, Session
-from waved.domain.state_guards import key_of
+from waved.domain.state_guards import PERSON, key_of
 
 
 def check(session: Session) -> None:
@@ -62,7 +62,7 @@ def check_guards(session: Session) -> None:
     assert {key: set(holders) for key, holders in guards.concerned.items()} == concerned
     for entry in guards.frozen.values():
         assert entry.run in session.active
-        assert entry.holders.keys() <= guards.reactions.keys()
+        assert entry.holders.keys() <= {*guards.reactions, PERSON}
     assert set(guards.open_by_subject.values()) == set(guards.findings)
     assert not guards.lock or guards.lock in guards.reactions
     assert set(guards.holds) <= set(guards.reactions)

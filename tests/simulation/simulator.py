@@ -33,13 +33,14 @@ from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, begin, fold
 from waved.domain.gate import awaits_reports
 from waved.domain.state import Session
+from waved.domain.state_guards import PERSON
 from waved.domain.view import view
 from waved.errors import ConflictError
 
 MAX_TURNS = 4000
 """No session of these plans needs as many: more means that it does not end."""
 _REQUESTS = ("stop", "stop agent", "retry", "retry", "retry agent", "resume", "resume")
-_GUARD_REQUESTS = ("approve", "approve", "snapshot", "rollback", "rollback", "resume")
+_GUARD_REQUESTS = ("approve", "approve", "snapshot", "rollback", "rollback", "resume", "freeze", "thaw")
 MAX_REQUESTS = 6
 """What persons ask for in one session; without a bound a session could be retried for ever."""
 
@@ -465,6 +466,10 @@ class Simulation:
         at_end = not self.batch and (session.phase == "ended" or (due is None and arrives is None))
         if self.requests < MAX_REQUESTS and (wanted or (at_end and rng.random() < 0.4)):
             return self._request() or not at_end
+        if at_end and session.phase == "running" and self._frozen_by_person():
+            # A person who has frozen something comes back to it.
+            self._turn(asked=requests.thaw(session, by="a person"))
+            return True
         if at_end:
             assert session.phase == "ended" or session.held, f"nothing more will happen: {session.phase}"
             return False
@@ -493,6 +498,10 @@ class Simulation:
                     scope = rng.choice(requests_guards.SCOPES)
                     targets = {"file": ["src/a.ts"], "agent": [agent]}.get(scope, [])
                     events = requests_guards.rollback(session, scope, targets, by="a person")
+                case "freeze":
+                    events = requests.freeze(session, [agent] if rng.random() < 0.5 else [], by="a person")
+                case "thaw":
+                    events = requests.thaw(session, [agent] if rng.random() < 0.5 else [], by="a person")
                 case "stop":
                     events = requests.stop(session, by="a person")
                 case "stop agent":
@@ -507,6 +516,10 @@ class Simulation:
             return self.requests < MAX_REQUESTS
         self._turn(asked=events)
         return True
+
+    def _frozen_by_person(self) -> bool:
+        guards = self.session.guards
+        return guards is not None and any(PERSON in entry.holders for entry in guards.frozen.values())
 
     def _judge(self) -> None:
         session = self.session

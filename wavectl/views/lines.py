@@ -21,8 +21,8 @@ class Narrator:
         "session.submitted", "checklist.checked", "session.stop-requested", "session.held", "session.resumed",
         "session.retried", "session.ended", "wave.started", "wave.retried", "wave.ended", "check.ended", "run.starting",
         "run.started", "run.ended", "retry.scheduled", "assignment.ended", "finding.made", "finding.cleared",
-        "reaction.started", "reaction.ended", "run.frozen", "run.thawing", "run.stalled", "restore.ended",
-        "snapshot.taken", "alert.raised", "alert.sent", "preview.up", "preview.down",
+        "reaction.started", "reaction.ended", "run.freeze-requested", "run.frozen", "run.thawing", "run.stalled",
+        "restore.ended", "snapshot.taken", "alert.raised", "alert.sent", "preview.up", "preview.down",
     )  # fmt: skip
     """Kinds of events that have something to say, or that later ones refer to."""
 
@@ -55,6 +55,7 @@ class Narrator:
             "reaction.started": lambda event: self._guard("backing-off", "reaction", reaction_text(event["data"])),
             "reaction.ended": self._reaction_ended,
             "run.frozen": lambda event: self._of_run(event, frozen_text(event["data"])),
+            "run.freeze-requested": lambda event: self._of_run(event, "is to stand still"),
             "run.thawing": lambda event: self._of_run(event, "goes on"),
             "run.stalled": lambda event: self._of_run(event, "shows no sign of progress"),
             "restore.ended": lambda event: self._guard(

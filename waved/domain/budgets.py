@@ -71,6 +71,17 @@ def _budgets_of(session: Session, run: Run) -> list[tuple[str, Budget]]:
     return [(scope, budget) for scope, budget in found if budget is not None]
 
 
+def limits_of(session: Session) -> dict[str, dict[str, float | None]]:
+    """The budgets of the plan by scope, as `Session.spent` names them: {tokens, cost, soft}."""
+    agents = [(f"agent {agent.name}", agent.budget) for wave in session.waves for agent in wave.plan.agents]
+    waves = [(f"wave {wave.plan.name}", wave.plan.budget) for wave in session.waves]
+    return {
+        scope: {"tokens": budget.tokens, "cost": budget.cost, "soft": budget.soft}
+        for scope, budget in [("session", session.plan.session.budget), *waves, *agents]
+        if budget is not None
+    }
+
+
 def _share(spent: Spending, budget: Budget) -> float:
     tokens = spent.tokens / budget.tokens if budget.tokens is not None else 0.0
     cost = spent.cost / budget.cost if budget.cost is not None and spent.cost is not None else 0.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from waved.domain import backups, carrying_out, preview, reactions, silence
 from waved.domain import events as ev
 from waved.domain.state import Session
-from waved.domain.state_guards import Finding, Guards, key_of
+from waved.domain.state_guards import PERSON, Finding, Guards, key_of
 
 
 def decide(session: Session, guards: Guards, now: float) -> list[ev.Event]:
     """What follows from the state of a session's guards; empty when nothing is due."""
     if guards.stale:
         return [ev.FindingCleared(session.id, name, why) for name, why in guards.stale.items()]
-    if guards.frozen and (found := _thaw(session, guards)):
+    if guards.frozen and (found := _thaw(session, guards) or _freeze(session, guards)):
         return found
     running = session.phase == "running"
     if running and guards.due and (due := _next_due(guards)) is not None:
@@ -48,6 +48,15 @@ def _thaw(session: Session, guards: Guards) -> list[ev.Event]:
         ev.RunThawing(session.id, entry.run, entry.last)
         for entry in guards.frozen.values()
         if not entry.holders and not session.active[entry.run].stop_reason
+    ]
+
+
+def _freeze(session: Session, guards: Guards) -> list[ev.Event]:
+    """What a person wants frozen; what is being ended is not. (What a reaction wants, `carrying_out` freezes.)"""
+    return [
+        ev.RunFreezing(session.id, entry.run, "")
+        for entry in guards.frozen.values()
+        if entry.state == "wanted" and PERSON in entry.holders and not session.active[entry.run].stop_reason
     ]
 
 

@@ -1,11 +1,14 @@
-"""What a person may ask of a session, as events: stop, retry, resume. Refused with a reason when it makes no sense."""
+"""What a person may ask of a session, as events: stop, retry, resume, freeze, thaw. Refused with a reason when it makes
+no sense.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from waved.domain import events as ev
-from waved.domain.state import Node, Session
+from waved.domain.state import Node, Run, Session
+from waved.domain.state_guards import PERSON, Guards
 from waved.errors import ConflictError, NotFoundError
 
 
@@ -72,6 +75,53 @@ def resume(session: Session, by: str = "") -> list[ev.Event]:
     if not session.held:
         raise ConflictError(f"session {session.id} is not held")
     return [ev.SessionResumed(session.id, by)]
+
+
+def freeze(session: Session, agents: Sequence[str] = (), by: str = "") -> list[ev.Event]:
+    """Have the runs of these agents (of all, if none are named) stand still until they are thawed.
+
+    Raises ConflictError when nothing of them runs, or all of it stands still for a person already.
+    """
+    guards = _running(session)
+    runs = [run for run in _runs_of(session, agents) if not run.stop_reason]
+    if not runs:
+        raise ConflictError(_nothing_of(session, agents, "is running"))
+    fresh = [run for run in runs if run.id not in guards.frozen or PERSON not in guards.frozen[run.id].holders]
+    if not fresh:
+        raise ConflictError("that is frozen already", "`wavectl thaw` lets it go on")
+    return [ev.RunFreezeRequested(session.id, run.id, by) for run in fresh]
+
+
+def thaw(session: Session, agents: Sequence[str] = (), by: str = "") -> list[ev.Event]:
+    """Let what a person has frozen go on (all of it, if no agents are named).
+
+    Raises ConflictError when no person has frozen anything of them: what reactions freeze, they thaw.
+    """
+    guards = _running(session)
+    still = [run for run in _runs_of(session, agents) if run.id in guards.frozen]
+    frozen = [run for run in still if PERSON in guards.frozen[run.id].holders]
+    if not frozen:
+        holders = ", ".join(name for run in still for name in guards.frozen[run.id].holders)
+        hint = f"it stands still for {holders}: see `wavectl status`, then approve or resume" if holders else ""
+        raise ConflictError(_nothing_of(session, agents, "was frozen by a person"), hint)
+    return [ev.RunThawRequested(session.id, run.id, by) for run in frozen]
+
+
+def _running(session: Session) -> Guards:
+    if session.guards is None:
+        raise ConflictError(f"session {session.id} is not guarded", "it was begun by a waved without guards")
+    if session.phase != "running":
+        raise ConflictError(f"session {session.id} is {session.phase}", "only what runs can be frozen")
+    return session.guards
+
+
+def _runs_of(session: Session, agents: Sequence[str]) -> list[Run]:
+    keys = {node.key for node in _nodes_of(session, agents)} if agents else set(session.nodes)
+    return [run for run in session.active.values() if run.purpose == "agent" and run.assignment in keys]
+
+
+def _nothing_of(session: Session, agents: Sequence[str], what: str) -> str:
+    return f"nothing of {', '.join(agents) or 'any agent'} {what} in session {session.id}"
 
 
 def _has_ended(session: Session, node: Node) -> bool:

@@ -8,7 +8,7 @@ from waved.domain import events as ev
 from waved.domain import ladders
 from waved.domain.limits import run_limit
 from waved.domain.state import Session, WaveState
-from waved.domain.state_guards import Guards, key_of
+from waved.domain.state_guards import PERSON, Guards, key_of
 from waved.domain.telling import made
 from waved.plan.guards import CommandMonitor, FileChangesMonitor
 from waved.plan.quantities import format_duration
@@ -89,6 +89,8 @@ def _quiet_due(session: Session, guards: Guards, monitor: FileChangesMonitor, wa
     """When the silence has lasted too long; said again after as long, where the ladder has more to offer."""
     if guards.quiet_since is None or not ladders.applies(session, monitor) or wave.phase != "running":
         return None
+    if guards.frozen and all(is_frozen_by_person(guards, run) for run in session.active):
+        return None  # nobody can write
     key = key_of(monitor.label, "")
     if key in guards.reacting:
         return None
@@ -98,6 +100,12 @@ def _quiet_due(session: Session, guards: Guards, monitor: FileChangesMonitor, wa
     if ladders.only_alerts(ladders.steps_of(session.plan, monitor.label)):
         return None
     return guards.findings[before].made + monitor.interval
+
+
+def is_frozen_by_person(guards: Guards, run: str) -> bool:
+    """Whether a run stands still because a person wants it to."""
+    entry = guards.frozen.get(run)
+    return entry is not None and PERSON in entry.holders
 
 
 def _command_due(session: Session, guards: Guards, monitor: CommandMonitor, wave: WaveState) -> float | None:

@@ -17,6 +17,8 @@ KEPT_SNAPSHOTS = 1000
 KEPT_PATHS = 1000
 """Paths an assignment is known to have written; of more, only the number is known."""
 
+PERSON = "person"
+"""Who wants a run frozen, where it is no reaction."""
 FreezeState = Literal["wanted", "freezing", "frozen", "failed"]
 RestoreState = Literal["", "running", "done", "failed"]
 
@@ -146,7 +148,7 @@ class Frozen:
     state: FreezeState
     since: float
     holders: dict[str, None]
-    """The reactions that want it so."""
+    """The reactions that want it so, and `PERSON`."""
     last: str = ""
     """The reaction that let go of it last."""
 

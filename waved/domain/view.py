@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from waved.domain import metrics, view_guards
+from waved.domain import budgets, metrics, view_guards
 from waved.domain.checklists import checklists
 from waved.domain.gate import build_checks
 from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
@@ -57,6 +57,7 @@ def view(session: Session, now: float) -> dict[str, Any]:
             for item in session.checklist
         ],
         "waves": [_wave(session, wave) for wave in session.waves],
+        "budgets": budgets.limits_of(session),
         "spent": {scope: {"tokens": spent.tokens, "cost": spent.cost} for scope, spent in session.spent.items()},
         "providers": [
             {"provider": limit.provider, "until": limit.until, "room": limit.room, "reason": limit.reason}
@@ -141,7 +142,14 @@ def _assignment(session: Session, node: Node, kept: int) -> dict[str, Any]:
         "timeout": node.agent.timeout,
         "gate": _gate(node.gate) if node.gate is not None else None,
         **view_guards.writing(session, node),
-        "runs": [{**_run(run), "frozen": view_guards.is_frozen(session, run.id)} for run in node.runs[-kept:]],
+        "runs": [
+            {
+                **_run(run),
+                "frozen": view_guards.is_frozen(session, run.id),
+                "frozen_for": view_guards.frozen_for(session, run.id),
+            }
+            for run in node.runs[-kept:]
+        ],
     }
 
 

@@ -47,6 +47,12 @@ def is_frozen(session: Session, run: str) -> bool:
     return entry is not None and entry.state == "frozen"
 
 
+def frozen_for(session: Session, run: str) -> list[str]:
+    """What wants a run to stand still: reactions, and "person"."""
+    entry = session.guards.frozen.get(run) if session.guards is not None else None
+    return list(entry.holders) if entry is not None else []
+
+
 def _finding(found: Finding) -> dict[str, Any]:
     return {
         "finding": found.id,

@@ -21,6 +21,7 @@ from waved.ipc import wire
 from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
+from waved.reactor import freeze_methods as freezing
 from waved.reactor import key_methods as keys
 from waved.reactor import snapshot_methods as snapshots
 from waved.reactor.identity import as_ourselves, without_our_own
@@ -288,6 +289,8 @@ METHODS: dict[str, Method] = {
     "session.stop": session_stop,
     "session.retry": session_retry,
     "session.resume": session_resume,
+    "session.freeze": freezing.session_freeze,
+    "session.thaw": freezing.session_thaw,
     "session.rollback": snapshots.session_rollback,
     "session.approve": snapshots.session_approve,
     "session.snapshot": snapshots.session_snapshot,

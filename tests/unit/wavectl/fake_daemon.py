@@ -125,6 +125,8 @@ class FakeDaemon:
             return [ev.CheckEnded(id_, event.gate, event.index, True, "outputs", "all there")]
         if isinstance(event, ev.RunStopping):
             return [ev.RunEnded(id_, event.run, "stopped", signal=15, reason=event.reason, end_time=self._now)]
+        if isinstance(event, ev.RunFreezing):
+            return [ev.RunFrozen(id_, event.run, processes=1, seconds=0.001)]
         return []
 
     def _ended(self, session: str, run: str, code: int) -> ev.RunEnded:
@@ -222,6 +224,16 @@ class FakeDaemon:
         found = requests.retry(self._find(params["session"]), params["agents"])
         self.record(*found)
         return {"assignments": [key for one in found if isinstance(one, ev.SessionRetried) for key in one.assignments]}
+
+    def _session_freeze(self, params: dict[str, Any]) -> dict[str, Any]:
+        found = requests.freeze(self._find(params["session"]), params["agents"])
+        self.record(*found)
+        return {"runs": [one.run for one in found if isinstance(one, ev.RunFreezeRequested)]}
+
+    def _session_thaw(self, params: dict[str, Any]) -> dict[str, Any]:
+        found = requests.thaw(self._find(params["session"]), params["agents"])
+        self.record(*found)
+        return {"runs": [one.run for one in found if isinstance(one, ev.RunThawRequested)]}
 
     def _session_resume(self, params: dict[str, Any]) -> dict[str, Any]:
         self.record(*requests.resume(self._find(params["session"])))

@@ -127,8 +127,24 @@ class ReactionEnded(Event, kind="reaction.ended"):
 
 
 @dataclass(slots=True)
+class RunFreezeRequested(Event, kind="run.freeze-requested"):
+    """A person wants the run to stand still, until a person thaws it."""
+
+    run: str
+    by: str = ""
+
+
+@dataclass(slots=True)
+class RunThawRequested(Event, kind="run.thaw-requested"):
+    """A person no longer wants it to: it goes on, unless a reaction keeps it."""
+
+    run: str
+    by: str = ""
+
+
+@dataclass(slots=True)
 class RunFreezing(Event, kind="run.freezing", intent=True):
-    """All processes of the run are to stand still."""
+    """All processes of the run are to stand still. `reaction`: for what; "" where a person asked for it."""
 
     run: str
     reaction: str

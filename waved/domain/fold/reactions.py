@@ -12,7 +12,7 @@ from waved.domain.ladders import content_monitors
 from waved.domain.limits import start_wait
 from waved.domain.open_findings import history
 from waved.domain.state import Gate, Run, Session
-from waved.domain.state_guards import KEPT_REACTIONS, Again, Frozen, Guards, Ladder, Reaction, key_of
+from waved.domain.state_guards import KEPT_REACTIONS, PERSON, Again, Frozen, Guards, Ladder, Reaction, key_of
 
 _RESTORED_SHOWN = 20
 
@@ -139,13 +139,31 @@ def _let_go(session: Session, guards: Guards, reaction: Reaction, *, done: bool)
             session.judged[key] = None
 
 
+def _freeze_requested(session: Session, event: ev.RunFreezeRequested) -> None:
+    guards = guards_of(session)
+    entry = guards.frozen.setdefault(event.run, Frozen(event.run, "wanted", event.time, {}))
+    entry.holders[PERSON] = None
+
+
+def _thaw_requested(session: Session, event: ev.RunThawRequested) -> None:
+    guards = guards_of(session)
+    entry = guards.frozen[event.run]
+    del entry.holders[PERSON]
+    entry.last = ""
+    if guards.quiet_since is not None:
+        guards.quiet_since = event.time
+
+
 def _run_freezing(session: Session, event: ev.RunFreezing) -> None:
     entry = guards_of(session).frozen[event.run]
     entry.state, entry.since = "freezing", event.time
 
 
 def _run_frozen(session: Session, event: ev.RunFrozen) -> None:
-    guards_of(session).frozen[event.run].state = "frozen" if event.ok else "failed"
+    entry = guards_of(session).frozen[event.run]
+    entry.state = "frozen" if event.ok else "failed"
+    if not event.ok:
+        entry.holders.pop(PERSON, None)  # a person is told, and nothing depends on it: what does stand still goes on
 
 
 def _run_thawing(session: Session, event: ev.RunThawing) -> None:
@@ -243,6 +261,8 @@ def resume(session: Session, why: str, time: float) -> None:
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     ev.ReactionStarted: _reaction_started,
     ev.ReactionEnded: _reaction_ended,
+    ev.RunFreezeRequested: _freeze_requested,
+    ev.RunThawRequested: _thaw_requested,
     ev.RunFreezing: _run_freezing,
     ev.RunFrozen: _run_frozen,
     ev.RunThawing: _run_thawing,
