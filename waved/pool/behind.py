@@ -50,7 +50,8 @@ class Behind:
         """Bytes that wait."""
         self.unread = 0
         """Bytes that will never be read: removed, or too many when the run ended."""
-        self._slice = LARGEST // 4
+        # A worker's first lines take many times as long as those after them: it copies the memory that it shared.
+        self._slice = SMALLEST
         self._due = 0.0
         """When a slice is read although there is more to capture."""
         self._calm = 0.0
@@ -76,7 +77,9 @@ class Behind:
 
     def _wait(self, stream: int, begin: int, end: int) -> None:
         self.waiting += end - begin
-        if self._pieces and self._pieces[-1][0] == stream and self._pieces[-1][2] == begin:
+        if not self._pieces:
+            self._due = max(self._due, boot_seconds() + SHARE * SLICE_SECONDS)
+        elif self._pieces[-1][0] == stream and self._pieces[-1][2] == begin:
             begin = self._pieces.pop()[1]
         self._pieces.append((stream, begin, end))
 
@@ -103,13 +106,13 @@ class Behind:
         while self._pieces:
             if process_time() >= until and self.waiting > LAST:
                 self._skip(self.waiting - LAST)
-            self.read()
+            self.read(LARGEST)
 
-    def read(self) -> None:
-        """Read a slice."""
+    def read(self, most: int = 0) -> None:
+        """Read a slice; of that many bytes when nobody waits for it to end."""
         stream, begin, end = self._pieces.popleft()
         try:
-            at, data = self._from_file(begin, min(end - begin, self._slice))
+            at, data = self._from_file(begin, min(end - begin, most or self._slice))
         except OSError:
             at, data = end, b""
         at = min(at, end)
