@@ -69,7 +69,7 @@ def main(
     )
     try:
         if check:
-            options.settings()
+            _require(options.settings())
             selfcheck.check(locations)
             click.echo(__version__)
             return
@@ -127,6 +127,14 @@ class Options:
         return found
 
 
+def _require(configured: Settings) -> None:
+    """Raises ConfigError when the configuration asks for what is not installed."""
+    if configured.traces.endpoint:
+        from waved.telemetry import exporter
+
+        exporter.require()
+
+
 def _as_options(locations: Locations) -> list[str]:
     return ["--state-dir", str(locations.state), "--runtime-dir", str(locations.runtime)]
 
@@ -174,6 +182,7 @@ def serve(
     from waved.reactor.reactor import Reactor
 
     configured = options.settings()
+    _require(configured)
     limit = _raise_descriptor_limit()
     masks = Masks()
     kept = configured.log
@@ -193,7 +202,7 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     handover.signals_welcome()
     try:
-        reactor.run(on_ready=lambda: _ready(reactor, ready))
+        reactor.run(on_ready=lambda: _ready(reactor, configured, ready))
     finally:
         reactor.close()
         if not reactor.gives_way:
@@ -206,14 +215,31 @@ def serve(
     return [*locks, server.listener.fileno()]
 
 
-def _ready(reactor: Reactor, announce: Callable[[str], None]) -> None:
+def _ready(reactor: Reactor, configured: Settings, announce: Callable[[str], None]) -> None:
     from waved.domain import events as ev
 
+    _observe(reactor, configured)
     started = ev.DaemonStarted("", version=__version__, pid=os.getpid(), adopted=reactor.pool.busy)
     reactor.note(started)
     announce("ready")
     reactor.manager.ready()
     reactor.tell_status()
+
+
+def _observe(reactor: Reactor, configured: Settings) -> None:
+    """Let others watch, as far as the configuration says."""
+    if configured.metrics.listen:
+        from waved.ipc.access import number_of
+        from waved.settings import listen_at
+        from waved.telemetry.endpoint import Endpoint
+
+        listen, group = listen_at(configured.metrics.listen), number_of(configured.socket_group)
+        reactor.observing.count(reactor, lambda ask: Endpoint(listen, ask, group))
+    if configured.traces.endpoint:
+        from waved.telemetry import exporter
+
+        journal, cursor = reactor.journal, reactor.locations.state / exporter.CURSOR
+        reactor.observing.trace(exporter.Exporter(journal.path, cursor, journal.last_seq, configured.traces.endpoint))
 
 
 def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:

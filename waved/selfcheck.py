@@ -17,6 +17,8 @@ _PARTS = (
     "waved.pool.zygote",
     "waved.pool.worker",
     "waved.agents.registry",
+    "waved.telemetry.endpoint",
+    "waved.telemetry.spans",
     "waved.plan.prompts",
 )
 

@@ -7,13 +7,16 @@ keys is in docs/operations.md, "Configuration file".
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from waved.config import is_address
 from waved.errors import ConfigError, PlanError
@@ -47,6 +50,74 @@ class LogSettings(Model):
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where an HTTP endpoint is: a unix socket, or an address."""
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path is not None else f"{self.host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.path is not None or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False  # a name may mean any address
+
+
+def listen_at(text: str) -> Listen:
+    """What "/run/waved/metrics.sock", "127.0.0.1:9417" or "[::1]:9417" says. Raises ValueError for anything else."""
+    if text.startswith("/"):
+        return Listen(Path(text))
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None or not 0 < int(found[2]) < 65536:
+        raise ValueError('must be an absolute path of a socket, or HOST:PORT as "127.0.0.1:9417"')
+    return Listen(host=found[1].strip("[]"), port=int(found[2]))
+
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
+_URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
+
+
+class MetricsSettings(Model):
+    """The `[metrics]` table."""
+
+    listen: Word = ""
+    """Answer `GET /metrics` (Prometheus) here: a unix socket's path, or an address of this machine."""
+    public: bool = False
+    """Let `listen` be an address that other machines can reach: they are asked for nothing."""
+
+    @model_validator(mode="after")
+    def _local(self) -> MetricsSettings:
+        if self.listen and not listen_at(self.listen).is_local and not self.public:
+            raise ValueError(
+                f"listen: other machines may reach {self.listen}; a loopback address or a socket is expected, "
+                "or `public = true`"
+            )
+        return self
+
+
+class TracesSettings(Model):
+    """The `[traces]` table."""
+
+    endpoint: Word = ""
+    """Send a trace of each session that has ended to this OpenTelemetry collector (OTLP over HTTP)."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not _URL.fullmatch(value):
+            raise ValueError('must be an address as "http://127.0.0.1:4318", without user and password')
+        return value
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -58,6 +129,10 @@ class Settings(Model):
     """Serve authorised clients over TCP at this address as well ("tcp://127.0.0.1:7417"); see `wavectl keys`."""
     log: LogSettings = Field(default_factory=LogSettings)
     """Where the log goes."""
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    """Figures for Prometheus; off by default."""
+    traces: TracesSettings = Field(default_factory=TracesSettings)
+    """Traces for OpenTelemetry; off by default."""
 
     @field_validator("listen")
     @classmethod

@@ -25,10 +25,7 @@ def share(locations: Locations, group: str) -> None:
             locations.control_socket.chmod(OWNER_ONLY)
             locations.runtime.chmod(_FOLDER_OWNER_ONLY)
         return
-    try:
-        number = grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise ConfigError(f"socket_group: there is no group {group!r}", f"make it: groupadd --system {group}") from None
+    number = number_of(group)
     try:
         for path, mode in ((locations.runtime, _FOLDER_WITH_GROUP), (locations.control_socket, WITH_GROUP)):
             os.chown(path, -1, number)
@@ -36,3 +33,13 @@ def share(locations: Locations, group: str) -> None:
     except OSError as error:
         hint = f"the daemon's user has to be a member: usermod -aG {group} USER"
         raise ConfigError(f"socket_group: {path} cannot be given to {group!r}: {error.strerror}", hint) from None
+
+
+def number_of(group: str) -> int:
+    """The number of `socket_group`; -1 for none. Raises ConfigError when there is no such group."""
+    if not group:
+        return -1
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ConfigError(f"socket_group: there is no group {group!r}", f"make it: groupadd --system {group}") from None

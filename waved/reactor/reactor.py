@@ -37,6 +37,7 @@ from waved.reactor.guarding import Guarding
 from waved.reactor.imaging import Imaging
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS, READING
+from waved.reactor.observing import Observing
 from waved.reactor.params import Params
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
@@ -94,6 +95,7 @@ class Reactor:
         )
         self.keyring = Keyring(locations.keys)
         self.admission = Admission(self.sessions, pool, server)
+        self.observing = Observing()
         self.started = self.clock.now()
         self.command: list[str] = []
         """How this program is started, for an upgrade."""
@@ -134,7 +136,8 @@ class Reactor:
         while not self._done:
             poller.poll(self._patience())
             signals.clear()
-            self._guarded(lambda _: self.turn(), None)
+            with self.observing.timed("waved_turn_seconds"):
+                self._guarded(lambda _: self.turn(), None)
             self.manager.turn()
         signals.close()
 
@@ -202,6 +205,7 @@ class Reactor:
             self._defect(getattr(action, "__name__", "turn"), error)
 
     def _defect(self, where: str, error: BaseException) -> None:
+        self.observing.defect()
         log.error("defect", where=where, exc_info=error)
 
     # --- events -------------------------------------------------------------------------------------------------
@@ -295,7 +299,8 @@ class Reactor:
         now = self.clock.now()
         if self._batch and (not self._journal_problem or now >= self._journal_retry):
             try:
-                self.journal.append(self._batch, self.sessions.summaries)
+                with self.observing.timed("waved_journal_commit_seconds"):
+                    self.journal.append(self._batch, self.sessions.summaries)
             except ResourceError as error:
                 if not self._journal_problem:
                     log.critical("journal", problem=error.message)
@@ -338,8 +343,10 @@ class Reactor:
         self.manager.status(f"{shown}, {agents} agent{'' if agents == 1 else 's'} running")
 
     def _log(self, event: ev.Event) -> None:
-        level, fields = narration.line_of(event, self.sessions.known(event.session))
+        session = self.sessions.known(event.session)
+        level, fields = narration.line_of(event, session)
         getattr(log, level)(event.kind, **fields)
+        self.observing.told(event, session)
 
     def _refuse_waiting(self, error: ResourceError) -> None:
         """The journal has just not taken what these have asked for; it waits, and will be done."""
@@ -379,7 +386,7 @@ class Reactor:
         if self.journal.reserve.problem:
             self.journal.reserve.refill()
         found = [self._journal_problem, *self.journal.problems(), self._disk_problem()]
-        found += [self.server.problem, self.pool.problem]
+        found += [self.server.problem, self.pool.problem, self.observing.problem]
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 
@@ -403,16 +410,20 @@ class Reactor:
         if method is None:
             unknown = BadRequestError(f"no method {request.method[:80]!r}", "known: " + ", ".join(METHODS))
             self.server.refuse(asked, unknown)
+            self.observing.asked("unknown", unknown.code)
             return
         try:
             asked = self.admission.admit(asked)
             result = method(self, Params(request.method, asked.request.params), asked)
         except WavedError as error:
             self.server.refuse(asked, error)
+            self.observing.asked(request.method, error.code)
         except Exception as error:  # noqa: BLE001 — invariant 9: a defect is answered and logged, never fatal
             self._defect(request.method, error)
             self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
+            self.observing.asked(request.method, InternalError.code)
         else:
+            self.observing.asked(request.method, "ok")
             if result is not None and self._journal_problem and request.method in READING:
                 # What is known is shown, though it cannot be written down: nobody is left in the dark.
                 self.server.answer(asked, result)
@@ -512,6 +523,7 @@ class Reactor:
 
     def close(self) -> None:
         """Let go of everything. Agents that still run go on without a daemon."""
+        self.observing.close()
         self.imaging.close()
         self.guarding.close()
         self.helpers.close()

@@ -1,0 +1,1 @@
+"""How a daemon is watched from outside: figures for Prometheus, traces for OpenTelemetry. Off by default."""
