@@ -72,8 +72,10 @@ def test_each_exit_status_is_there() -> None:
 
 def test_each_key_is_there() -> None:
     text = text_of("waved.8")
-    keys = [*settings.Settings.model_fields, *(f"log.{key}" for key in settings.LogSettings.model_fields)]
-    assert [key for key in keys if key != "log" and f".TP\n{key} (" not in text] == []
+    tables = {"log": settings.LogSettings, "metrics": settings.MetricsSettings, "traces": settings.TracesSettings}
+    keys = [key for key in settings.Settings.model_fields if key not in tables]
+    keys += [f"{name}.{key}" for name, model in tables.items() for key in model.model_fields]
+    assert [key for key in keys if f".TP\n{key} (" not in text] == []
     text = text_of("waved-plan.5")
     for model in (models.SessionSettings, models.Wave, models.Agent, models.Task, models.Gate, models.Check):
         missing = [name for name, field in model.model_fields.items() if f".TP\n{field.alias or name} (" not in text]
