@@ -36,6 +36,8 @@ class Observing:
         self._counts: Counts | None = None
         self._endpoint: Endpoint | None = None
         self._exporter: Exporter | None = None
+        self._waiting: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
+        """Where the endpoint waits for a reading."""
 
     def trace(self, exporter: Exporter) -> None:
         """Have traces of sessions sent."""
@@ -49,7 +51,7 @@ class Observing:
         counts = self._counts = Counts(reactor.sessions.live.values())
 
         def ask() -> Reading | None:
-            answers: queue.SimpleQueue[Reading] = queue.SimpleQueue()
+            answers = self._waiting = queue.SimpleQueue()
             reactor.inbox.put(lambda: answers.put(counts.reading(gauges(reactor))))
             try:
                 return answers.get(timeout=PATIENCE)
@@ -96,6 +98,7 @@ class Observing:
     def close(self) -> None:
         """Answer nobody any more, and send nothing."""
         if self._endpoint is not None:
+            self._waiting.put(None)
             self._endpoint.close()
         if self._exporter is not None:
             self._exporter.close()

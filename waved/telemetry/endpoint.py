@@ -84,11 +84,14 @@ class Endpoint:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer nobody any more; the socket is removed."""
+        """Answer nobody any more; the socket is removed. Waits for an answer under way."""
         self._ending = True
         os.eventfd_write(self._wake, 1)
+        self._thread.join(PATIENCE)
         if self._thread.is_alive():
-            self._thread.join(2.0)
+            return  # it waits for the reactor, which is us; it ends with the process
+        self._selector.close()
+        os.close(self._wake)
         if self._listener is not None:
             self._listener.close()
             if self._listen.path is not None:
@@ -112,8 +115,6 @@ class Endpoint:
                 self._drop(late)
         for client in list(self._clients.values()):
             self._drop(client)
-        self._selector.close()
-        os.close(self._wake)
 
     def _patience(self) -> float | None:
         """Nothing is done while nobody asks (invariant 10)."""
