@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from wavectl.views.text import dollars
 from waved.agents.activity import (
     Activity,
     RateLimited,
@@ -101,7 +102,7 @@ class Teller:
         if result.text and result.text.strip() != self._said.strip():
             yield from result.text.splitlines()
         used = f"{self._tokens:,} tokens" if self._tokens else "tokens unknown"
-        cost = f", ${self._cost:.2f}" if self._cost is not None else ""
+        cost = f", {dollars(self._cost)}" if self._cost is not None else ""
         if result.ok is False:
             yield f"✗ {result.error or result.subtype or 'failed'} ({used}{cost})"
         else:

@@ -21,6 +21,7 @@ from tests.agent_programs import environment, executable_of
 from tests.live import Daemon, assignments, plan_of, wait_for, wave_of
 from tests.record_agents import EDIT
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
+from wavectl.views.text import dollars
 
 SLOWEST = 20.0
 """Seconds these programs get for a few steps; alone on a machine they take five."""
@@ -116,7 +117,7 @@ def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
     assert lingering["usage"]["cost"] > 0
     status = shown(daemon, "status", session)
     assert "while [ ! -e go ]" in status
-    assert f"${lingering['usage']['cost']:.2f}" in status
+    assert dollars(lingering["usage"]["cost"]) in status
     wait_for(lambda: run_of("limited", 0)["state"] == "ended", SLOWEST, told)
     assert run_of("limited", 0)["cause"] == "rate-limited"
     (workspace / "go").touch()

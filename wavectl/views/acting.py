@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wavectl.views.text import first_line, lasting
+from wavectl.views.text import dollars, first_line, lasting
 
 _SILENT = ("", "starting")
 
@@ -36,11 +36,11 @@ def _behind(run: dict[str, Any]) -> str:
 
 
 def used(usage: dict[str, Any]) -> list[str]:
-    """Tokens and money: ["12k tokens", "$0.04"]; what is not known is left out."""
+    """Tokens and money: ["12k tokens", "$0.042"]; what is not known is left out."""
     tokens = usage.get("input", 0) + usage.get("output", 0)
     parts = [f"{amount(tokens)} tokens"] if tokens else []
     cost = usage.get("cost")
-    return [*parts, f"${cost:.2f}"] if cost is not None else parts
+    return [*parts, dollars(cost)] if cost is not None else parts
 
 
 def amount(count: int) -> str:

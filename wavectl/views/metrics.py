@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.text import Paint, columns, lasting
+from wavectl.views.text import Paint, columns, dollars, lasting
 
 _SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "not measured": ("–", "dim"), "": ("·", "dim")}
 _COMPARISONS = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}
@@ -41,7 +41,7 @@ def amount(value: float, unit: str) -> str:
         case "factor":
             return f"{value:.1f}×"
         case "dollars":
-            return f"${value:.2f}"
+            return dollars(value)
         case "per minute":
             return f"{value:.1f}/min".replace(".0/", "/")
         case _:

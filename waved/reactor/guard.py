@@ -15,7 +15,6 @@ from waved.domain.state import Session
 from waved.domain.state_guards import Finding, key_of
 from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
 from waved.monitors.base import Running as AtWork
-from waved.plan.models import Plan
 from waved.workspace.attribution import attribute
 
 _OPEN = "open"
@@ -24,12 +23,6 @@ LABEL = "guard"
 MOST_DIRTY = 5_000
 """Paths known to have changed since the last snapshot; with more, the next one looks at all files."""
 Maker = Callable[[Sequence[object], Site, Callable[[Batch], None]], Watching]
-
-
-def needs_watching(plan: Plan) -> bool:
-    """Whether anything asks for what happens to files: a monitor, or the rollback of a single agent."""
-    seen = any(monitor.kind not in ("preview", "timeouts", "command") for monitor in plan.monitors)
-    return seen or any(agent.rollback == "on-failure" for wave in plan.waves for agent in wave.agents)
 
 
 class Guard:

@@ -20,6 +20,7 @@ from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.state import Session
 from waved.domain.state_guards import Guards, Reaction
+from waved.domain.watching import needs_watching
 from waved.errors import WavedError
 from waved.journal.store import Journal
 from waved.monitors.base import Site
@@ -27,7 +28,7 @@ from waved.plan.models import Plan
 from waved.pool.messages import Found
 from waved.pool.pool import Pool
 from waved.reactor.clock import Clock
-from waved.reactor.guard import Guard, needs_watching
+from waved.reactor.guard import Guard
 from waved.reactor.inbox import Inbox
 from waved.reactor.keeper import Keeper
 from waved.reactor.notifying import Notifier, wants

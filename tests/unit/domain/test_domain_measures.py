@@ -118,6 +118,12 @@ def test_what_was_not_measured_is_neither_nought_nor_all() -> None:
     assert all(metrics[name].value is None for name in unmeasured)
 
 
+def test_files_that_nothing_watches_are_not_said_to_be_unchanged() -> None:
+    ran = "run a: 0 to 60"
+    assert Story([ran]).metrics()["files_per_minute"].verdict == "not measured"
+    assert Story(["monitor corruption", ran]).metrics()["files_per_minute"].value == 0
+
+
 def test_every_metric_is_defined_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for name in Story([]).metrics():

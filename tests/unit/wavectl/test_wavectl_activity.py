@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wavectl.activity import Teller, teller_for
 from wavectl.views.acting import acting_note, amount, used
+from wavectl.views.text import dollars
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "agents"
 WORKSPACE = "/home/dev/repository"
@@ -31,7 +32,7 @@ def test_text_tools_and_the_end_are_told_one_after_another() -> None:
         "Checking.",
         "→ Bash git status --short && cat README.md",
         "Edited README.md.",
-        "✓ done (7,492 tokens, $0.02)",
+        "✓ done (7,492 tokens, $0.023)",
     ]
 
 
@@ -68,7 +69,7 @@ def run(**more: object) -> dict[str, object]:
 def test_what_it_is_at_stands_beside_what_it_has_used() -> None:
     usage = {"input": 11_800, "output": 400, "cost": 0.043}
     assert acting_note(run(acting="tool", tool="Edit src/cart.ts", usage=usage), 5.0) == (
-        "Edit src/cart.ts · 12k tokens · $0.04"
+        "Edit src/cart.ts · 12k tokens · $0.043"
     )
     assert acting_note(run(acting="thinking", acting_since=1.0), 63.0) == "thinking for 1m02s"
     assert acting_note(run(acting="waiting", detail="permission: Bash"), 1.0) == "waiting for 1.00s (permission: Bash)"
@@ -79,3 +80,10 @@ def test_an_unknown_cost_is_left_out() -> None:
     assert used({"input": 5}) == ["5 tokens"]
     assert used({}) == []
     assert [amount(999), amount(1000), amount(3_400_000)] == ["999", "1k", "3.4M"]
+
+
+@pytest.mark.parametrize(
+    ("cost", "shown"), [(0, "$0.00"), (1e-6, "$0.0001"), (0.0046, "$0.0046"), (0.0999, "$0.10"), (12.4, "$12.40")]
+)
+def test_a_little_money_is_not_shown_as_none(cost: float, shown: str) -> None:
+    assert dollars(cost) == shown

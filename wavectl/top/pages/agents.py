@@ -10,7 +10,7 @@ from wavectl.top.looking import Looking, window
 from wavectl.top.rows import Row, fitting, ordered, rows_of
 from wavectl.views.acting import amount
 from wavectl.views.status import wave_title
-from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.text import cut, dollars, lasting, one_line, visible
 from wavectl.views.words import coloured, glyph
 
 _TIME, _GAUGE, _TOKENS, _COST, _FILES, _TRY, _STATE = 12, 8, 6, 7, 5, 3, 11
@@ -142,7 +142,7 @@ class Shape:
         line += f" {fit_right(_time(row), _TIME)}"
         line += f" {gauge(row, ink)}" if self.gauge else ""
         line += f" {amount(row.tokens) if row.tokens else '':>{_TOKENS}}" if self.tokens else ""
-        line += f" {f'${row.cost:.2f}' if row.cost is not None else '':>{_COST}}" if self.cost else ""
+        line += f" {dollars(row.cost) if row.cost is not None else '':>{_COST}}" if self.cost else ""
         tries = ink(f"{row.attempt:>{_TRY}}", "yellow") if row.attempt > 1 else f"{row.attempt or '':>{_TRY}}"
         return f"{line} {row.files or '':>{_FILES}} {tries}"
 

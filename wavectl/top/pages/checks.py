@@ -12,7 +12,7 @@ from wavectl.views.acting import amount
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.metrics import metrics_lines
 from wavectl.views.status import gate_lines, wave_title
-from wavectl.views.text import columns, cut, first_line, moment, one_line
+from wavectl.views.text import columns, cut, dollars, first_line, moment, one_line
 
 _MOST_SNAPSHOTS = 12
 
@@ -48,7 +48,7 @@ def _budgets(view: dict[str, Any]) -> list[list[str]]:
     for scope, budget in view.get("budgets", {}).items():
         spent = view.get("spent", {}).get(scope, {"tokens": 0, "cost": None})
         tokens = f"{amount(spent['tokens'])} of {amount(budget['tokens'])} tokens" if budget.get("tokens") else ""
-        known = f"${spent['cost']:.2f}" if spent["cost"] is not None else "unknown"
+        known = dollars(spent["cost"]) if spent["cost"] is not None else "unknown"
         cost = f"{known} of ${budget['cost']:.2f}" if budget.get("cost") else ""
         rows.append([one_line(scope), tokens, cost])
     return rows

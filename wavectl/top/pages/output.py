@@ -8,7 +8,7 @@ from wavectl.top.looking import Looking
 from wavectl.top.pages.agents import short
 from wavectl.top.rows import rows_of
 from wavectl.views.acting import amount
-from wavectl.views.text import one_line
+from wavectl.views.text import dollars, one_line
 from wavectl.views.words import coloured, glyph
 
 
@@ -55,7 +55,7 @@ def _head(board: Board, looking: Looking, ink: Ink, clock: float) -> str:
         else []
     )
     parts += [f"{amount(row.tokens)} tokens"] if row.tokens else []
-    parts += [f"${row.cost:.2f}"] if row.cost is not None else []
+    parts += [dollars(row.cost)] if row.cost is not None else []
     parts += [f"{row.files} files"] if row.files else []
     return apart(left, "  ".join(parts) + " ", looking.width)
 

@@ -10,7 +10,7 @@ from wavectl.top.looking import TABS, Looking
 from wavectl.top.pages import agents, checks, findings, timeline
 from wavectl.top.pages.notes import notes_of
 from wavectl.views.acting import amount
-from wavectl.views.text import cut, lasting, one_line
+from wavectl.views.text import cut, dollars, lasting, one_line
 from wavectl.views.words import coloured, glyph, word_of
 
 _COUNTS = (("succeeded", "green", "█"), ("running", "cyan", "▓"), ("failed", "red", "▒"), ("skipped", "dim", "░"))
@@ -100,7 +100,7 @@ def _used(view: dict[str, Any], ink: Ink) -> str:
         parts.append(f"{amount(tokens)}{of} tokens")
     if costs:
         of = f" of ${budget['cost']:.2f}" if budget.get("cost") else ""
-        parts.append(f"${sum(costs):.2f}{of}")
+        parts.append(f"{dollars(sum(costs))}{of}")
     return ink("  ".join(parts), "bold")
 
 

@@ -8,6 +8,7 @@ from waved.domain.measures.quality import Quality
 from waved.domain.measures.work import Work
 from waved.domain.state import Run, Session
 from waved.domain.usage import Usage, add
+from waved.domain.watching import needs_watching
 
 
 class Figures:
@@ -90,8 +91,8 @@ class Figures:
 
     def _files_per_minute(self) -> Metric:
         wall = self._parallel.wall_seconds
-        watched = self._session.guards is not None and self._session.plan.snapshots.enabled
         count = len(self._work.files)
+        watched = count > 0 or (self._session.guards is not None and needs_watching(self._session.plan))
         value = count / (wall / 60) if wall and watched else None
         goal = Goal(">", self._goals.files_per_minute)
         detail = f"{count} files in {wall / 60:.1f} minutes" if wall and watched else ""
