@@ -22,7 +22,7 @@ from typing import Any
 import zmq
 import zmq.asyncio
 
-from wavectl import submission, transport
+from wavectl import history, submission, transport
 from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
 from wavectl.outcomes import WaitTimeoutError, is_settled
 from wavectl.submission import Submission
@@ -211,10 +211,33 @@ class AsyncClient:
         """Hand a plan over: {session, after}."""
         return await self.request("session.submit", what.params())
 
-    async def list(self, limit: int = 50, state: str = "") -> Summaries:
+    async def list(
+        self,
+        limit: int = 50,
+        state: str = "",
+        outcome: str = "",
+        name: str = "",
+        workspace: str | os.PathLike[str] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> Summaries:
         """Summaries of sessions, newest first."""
-        found: Summaries = (await self.request("session.list", {"limit": limit, "state": state}))["sessions"]
+        params = history.list_params(limit, state, outcome, name, workspace, since, until)
+        found: Summaries = (await self.request("session.list", params))["sessions"]
         return found
+
+    async def prune(
+        self,
+        sessions: Sequence[str] = (),
+        *,
+        max_age: float | None = None,
+        max_sessions: int | None = None,
+        max_size: int | None = None,
+        dry: bool = True,
+    ) -> dict[str, Any]:
+        """Forget sessions that have ended; `dry` (the default) only says which."""
+        params = history.prune_params(sessions, max_age, max_sessions, max_size, dry=dry)
+        return await self.request("session.prune", params, wait=history.PRUNE_WAIT)
 
     async def status(self, session: str = "", *, patience: float = 0.0) -> dict[str, Any]:
         """The session view."""

@@ -25,7 +25,7 @@ from typing import Any
 
 import zmq
 
-from wavectl import submission, transport
+from wavectl import history, submission, transport
 from wavectl.cursor import LONG_POLL, Cursor, Event, long_poll
 from wavectl.outcomes import WaitTimeoutError, is_settled
 from wavectl.submission import Submission
@@ -194,10 +194,40 @@ class Client:
         """Hand a plan over: {session, after}: the new session's id and the number before its first event."""
         return self.request("session.submit", what.params())
 
-    def list(self, limit: int = 50, state: str = "") -> Summaries:
-        """Summaries of sessions, newest first; `state`: only those in this state."""
-        found: Summaries = self.request("session.list", {"limit": limit, "state": state})["sessions"]
+    def list(
+        self,
+        limit: int = 50,
+        state: str = "",
+        outcome: str = "",
+        name: str = "",
+        workspace: str | os.PathLike[str] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+    ) -> Summaries:
+        """Summaries of sessions, newest first; only those in this state, with this outcome, of this name (or glob of
+        names, or id), on this workspace (its path on the daemon's machine), submitted since and until (unix seconds).
+        """
+        params = history.list_params(limit, state, outcome, name, workspace, since, until)
+        found: Summaries = self.request("session.list", params)["sessions"]
         return found
+
+    def prune(
+        self,
+        sessions: Sequence[str] = (),
+        *,
+        max_age: float | None = None,
+        max_sessions: int | None = None,
+        max_size: int | None = None,
+        dry: bool = True,
+    ) -> dict[str, Any]:
+        """Forget sessions that have ended: their events, files and snapshots. `dry` (the default) only says which.
+
+        Either those named, or those that ended more than `max_age` seconds ago, all but the newest `max_sessions`, the
+        oldest beyond `max_size` bytes. Returns {dry, sessions: [{session, name, outcome, workspace, ended, bytes,
+        why}], bytes, kept}. Raises ConflictError for one that goes on.
+        """
+        params = history.prune_params(sessions, max_age, max_sessions, max_size, dry=dry)
+        return self.request("session.prune", params, wait=history.PRUNE_WAIT)
 
     def status(self, session: str = "", *, patience: float = 0.0) -> dict[str, Any]:
         """The session view. `session` here and below: an id, a unique prefix of one, a name, or "" for the newest."""

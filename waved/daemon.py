@@ -175,6 +175,7 @@ def serve(
             f"no process can be started: {error.strerror}", "free some, and start waved again"
         ) from None
     from waved import log
+    from waved.domain.history import Retention
     from waved.ipc import access
     from waved.ipc.server import Server
     from waved.journal.store import Journal
@@ -195,6 +196,7 @@ def serve(
     reactor.shared = reactor.admission.shared = bool(configured.socket_group)
     if configured.listen:
         server.listen(configured.listen, reactor.keyring)
+    reactor.retention = Retention(**configured.retention.model_dump())
     reactor.idle_exit = options.idle_exit
     reactor.command = [*handover.program(), *_as_options(locations), *options.words()]
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,7 +23,7 @@ from waved.errors import ConfigError, PlanError
 from waved.plan import shape
 from waved.plan.base import Model
 from waved.plan.locate import Locator, show
-from waved.plan.quantities import OutputLimit, Word
+from waved.plan.quantities import Duration, OutputLimit, Size, Word
 from waved.plan.source import read_text
 
 NAME = "waved.toml"
@@ -118,6 +118,17 @@ class TracesSettings(Model):
         return value
 
 
+class RetentionSettings(Model):
+    """The `[retention]` table: which sessions that have ended are pruned by themselves. Without a key, none ever is."""
+
+    max_age: Duration | None = None
+    """Those that ended longer ago than this."""
+    max_sessions: int | None = Field(default=None, ge=0, le=1_000_000)
+    """All but so many, the newest."""
+    max_size: Size | None = None
+    """The oldest, as long as all together take more than this (folders and events, without snapshots)."""
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -133,6 +144,8 @@ class Settings(Model):
     """Figures for Prometheus; off by default."""
     traces: TracesSettings = Field(default_factory=TracesSettings)
     """Traces for OpenTelemetry; off by default."""
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    """How long past sessions are kept."""
 
     @field_validator("listen")
     @classmethod

@@ -1,7 +1,8 @@
 """A journal that cannot be read is put aside, never overwritten; what can still be read of it goes into a new one.
 
-Sequence numbers have no gaps, so what is missing is known exactly. A session that went on while numbers are missing
-is not trusted any more (`gaps`): folding the rest could start a run a second time.
+Sequence numbers have no gaps but those of pruned sessions, which are noted, so what is missing is known exactly. A
+session that went on while numbers are missing is not trusted any more (`gaps`): folding the rest could start a run a
+second time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 import msgpack
 
 from waved.domain import events as ev
-from waved.journal.schema import index_sessions, migrate, transaction
+from waved.journal import pruning
+from waved.journal.schema import describe_sessions, index_sessions, migrate, pruned_in, take_out, transaction
 
 _UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SIDECARS = ("-wal", "-shm")
@@ -76,10 +78,13 @@ def salvage(damaged: Path, into: sqlite3.Connection) -> int:
     Numbers that are missing are kept in `meta` as `gaps` ("first-last", separated by blanks).
     """
     count, gaps, expected = 0, [], 1
+    pruned, begun = _pruned(damaged)
     with transaction(into):
+        for first, last in pruned:
+            pruning.note(into, first, last)
         for row in _readable(damaged):
             if row[0] > expected:
-                gaps.append(f"{expected}-{row[0] - 1}")
+                gaps += [f"{first}-{last}" for first, last in pruning.without(expected, row[0] - 1, pruned)]
             expected = row[0] + 1
             into.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
             count += 1
@@ -92,11 +97,36 @@ def salvage(damaged: Path, into: sqlite3.Connection) -> int:
         )
         into.execute("INSERT OR REPLACE INTO meta VALUES ('gaps', ?)", (" ".join(gaps),))
         index_sessions(into)
+        describe_sessions(into)
+        _prune_again(into, begun)
     return count
 
 
 MARGIN = 1_000_000
 """Numbers left out after the last event that could be read: clients may have seen higher ones."""
+
+
+def _pruned(damaged: Path) -> tuple[list[pruning.Range], dict[str, str]]:
+    """The numbers that are rightly missing, and the sessions that were being pruned; nothing where that cannot be read:
+    then they count as lost.
+    """
+    try:
+        with closing(read_only(damaged)) as db:
+            return pruning.noted(db), pruning.going(db)
+    except sqlite3.DatabaseError:
+        return [], {}
+
+
+def _prune_again(into: sqlite3.Connection, begun: dict[str, str]) -> None:
+    """What was being taken out of the damaged journal goes on being taken out of this one."""
+    for session, workspace in begun.items():
+        into.execute("INSERT OR IGNORE INTO pruning VALUES (?, ?)", (session, workspace))
+    said = into.execute("SELECT seq, data FROM events WHERE kind = 'session.pruned' ORDER BY seq").fetchall()
+    for seq, data in said:
+        session = pruned_in(data)
+        row = into.execute("SELECT submitted FROM sessions WHERE session = ?", (session,)).fetchone()
+        if row is not None and row[0] < seq:
+            take_out(into, session)
 
 
 def _readable(damaged: Path) -> Iterator[Stored]:

@@ -8,7 +8,7 @@ every released version, which must open and fold to the same views.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,24 @@ def _sessions(db: sqlite3.Connection) -> None:
     index_sessions(db)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_events, _sessions)
+def _history(db: sqlite3.Connection) -> None:
+    """Schema 3: what past sessions are found by, and what was pruned: which sessions are being taken out, and which
+    numbers their events had. A number that is missing and not among them was lost.
+    """
+    for column in (
+        "began REAL",
+        "finished REAL",
+        "workspace TEXT NOT NULL DEFAULT ''",
+        "outcome TEXT NOT NULL DEFAULT ''",
+    ):
+        db.execute(f"ALTER TABLE sessions ADD COLUMN {column}")
+    db.execute("CREATE INDEX sessions_by_workspace ON sessions (workspace)")
+    db.execute("CREATE TABLE pruning (session TEXT PRIMARY KEY, workspace TEXT NOT NULL) WITHOUT ROWID")
+    db.execute("CREATE TABLE pruned (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
+    describe_sessions(db)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_events, _sessions, _history)
 """From nothing to schema 1, from 1 to 2, …: each runs in a transaction of its own."""
 SCHEMA = len(MIGRATIONS)
 """The version this waved writes."""
@@ -106,10 +123,51 @@ def enter(db: sqlite3.Connection, seq: int, session: str, kind: str, name: str, 
         db.execute("UPDATE sessions SET ended = 0, summary = NULL WHERE session = ?", (session,))
 
 
+def describe_sessions(db: sqlite3.Connection) -> None:
+    """Fill what past sessions are found by from the events. What cannot be read is left empty."""
+    query = (
+        "SELECT session, kind, time, data FROM events"
+        " WHERE kind IN ('session.submitted', 'session.ended', 'session.retried') ORDER BY seq"
+    )
+    for session, kind, time, data in db.execute(query).fetchall():
+        describe(db, session, kind, time, _fields(data))
+
+
+def describe(db: sqlite3.Connection, session: str, kind: str, time: float, fields: Mapping[str, Any]) -> None:
+    """Note what a session is found by, of an event of one of the `BOUNDS` whose `enter` was done."""
+    if kind == ev.SessionSubmitted.kind:
+        workspace = str(fields.get("workspace", ""))
+        db.execute("UPDATE sessions SET began = ?, workspace = ? WHERE session = ?", (time, workspace, session))
+    elif kind == ev.SessionEnded.kind:
+        outcome = str(fields.get("outcome", ""))
+        db.execute("UPDATE sessions SET finished = ?, outcome = ? WHERE session = ?", (time, outcome, session))
+    else:
+        db.execute("UPDATE sessions SET finished = NULL, outcome = '' WHERE session = ?", (session,))
+
+
+def take_out(db: sqlite3.Connection, session: str) -> None:
+    """From now on there is no such session; its events and files are yet to go."""
+    db.execute("INSERT OR IGNORE INTO pruning SELECT session, workspace FROM sessions WHERE session = ?", (session,))
+    db.execute("DELETE FROM sessions WHERE session = ?", (session,))
+
+
 def name_in(session: str, data: bytes) -> str:
     """The plan's name in a stored submission."""
     try:
-        fields: dict[str, Any] = msgpack.unpackb(data, raw=False, strict_map_key=False)
-        return str(fields["plan"]["session"]["name"])
-    except Exception:  # noqa: BLE001 — damaged bytes raise many kinds; the session says so itself when it is read
+        return str(_fields(data)["plan"]["session"]["name"])
+    except (KeyError, TypeError):  # the session says so itself when it is read
         return session
+
+
+def pruned_in(data: bytes) -> str:
+    """The session that a stored `session.pruned` speaks of; "" when it is damaged."""
+    return str(_fields(data).get("pruned", ""))
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    """The fields of a stored event; none when it is damaged."""
+    try:
+        found = msgpack.unpackb(data, raw=False, strict_map_key=False)
+    except Exception:  # noqa: BLE001 — damaged bytes raise many kinds
+        return {}
+    return found if isinstance(found, dict) else {}

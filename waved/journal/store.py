@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import msgpack
 
 from waved import failpoints
-from waved.domain.events import Event, SessionEnded, SessionSubmitted
+from waved.domain.events import Event, SessionEnded, SessionPruned, SessionSubmitted
+from waved.domain.history import Wanted, is_named
 from waved.errors import ResourceError, WavedError
-from waved.journal import salvage
+from waved.journal import pruning, salvage
 from waved.journal.images import Images
 from waved.journal.reserve import Reserve
 from waved.journal.rows import Row, events_of
-from waved.journal.schema import BOUNDS, SCHEMA, enter, migrate, transaction
+from waved.journal.schema import BOUNDS, SCHEMA, describe, enter, migrate, transaction
 
 
 class Entry(NamedTuple):
@@ -31,6 +32,17 @@ class Entry(NamedTuple):
     session: str
     name: str
     ended: int
+
+
+class Past(NamedTuple):
+    """A session that has ended, as it is found by. Times on waved's clock; `began`, `finished` 0: cannot be read."""
+
+    session: str
+    name: str
+    workspace: str
+    outcome: str
+    began: float
+    finished: float
 
 
 class JournalError(WavedError):
@@ -100,6 +112,8 @@ class Journal:
                 for event in events:
                     if event.kind in BOUNDS:
                         self._enter(event, summaries or {})
+                    elif isinstance(event, SessionPruned):
+                        pruning.begin(self._db, event)
                 failpoints.hit("journal.in-transaction")
         except (sqlite3.Error, OSError) as error:
             raise self._unwritable(error) from None
@@ -117,6 +131,7 @@ class Journal:
         summary = summaries.get(event.session)
         packed = msgpack.packb(summary, use_bin_type=True) if summary is not None else None
         enter(self._db, event.seq, event.session, event.kind, name, packed)
+        describe(self._db, event.session, event.kind, event.time, event.data())
 
     def _unwritable(self, error: sqlite3.Error | OSError) -> ResourceError:
         if isinstance(error, sqlite3.Error) and salvage.is_damage(error):
@@ -160,6 +175,34 @@ class Journal:
         """Every session there is, oldest first."""
         found = self._db.execute("SELECT submitted, session, name, ended FROM sessions ORDER BY submitted")
         return [Entry._make(row) for row in found]
+
+    def past(self, wanted: Wanted | None = None) -> Iterator[Past]:
+        """The sessions that have ended and are wanted, newest first; the caller stops when it has enough."""
+        condition, values = (wanted or Wanted()).sql()
+        columns = "session, name, workspace, outcome, coalesce(began, 0.0), coalesce(finished, 0.0)"
+        query = f"SELECT {columns} FROM sessions WHERE ended > 0{condition} ORDER BY submitted DESC"  # noqa: S608 — only fixed texts
+        return map(Past._make, self._db.execute(query, values))
+
+    def going(self) -> dict[str, str]:
+        """Sessions that are being pruned, and their workspaces."""
+        return pruning.going(self._db)
+
+    def prune_some(self, session: str) -> bool:
+        """Delete some of the events of a session that is being pruned; whether some are left.
+
+        Raises ResourceError when the disk does not take it; then nothing is deleted.
+        """
+        try:
+            left = pruning.take_some(self._db, session)
+        except (sqlite3.Error, OSError) as error:
+            raise self._unwritable(error) from None
+        failpoints.hit("prune.after-events")
+        return left
+
+    def pruned(self, session: str) -> None:
+        """Nothing is left of a session that was being pruned. A disk that does not take that has it looked at again."""
+        with contextlib.suppress(sqlite3.Error):
+            pruning.finish(self._db, session)
 
     def summary(self, session: str) -> dict[str, Any] | None:
         """What was kept for lists of a session that has ended; None when nothing was."""
@@ -209,6 +252,7 @@ def _open(path: Path) -> sqlite3.Connection:
         salvage.backup(path, found)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=True, timeout=5.0)
     try:
+        db.create_function("named", 2, is_named, deterministic=True)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         migrate(db, found)

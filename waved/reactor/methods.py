@@ -22,6 +22,7 @@ from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
 from waved.reactor import freeze_methods as freezing
+from waved.reactor import history_methods as history
 from waved.reactor import key_methods as keys
 from waved.reactor import snapshot_methods as snapshots
 from waved.reactor.identity import as_ourselves, without_our_own
@@ -163,17 +164,6 @@ def _without_values(plan: Plan) -> dict[str, Any]:
     return dumped
 
 
-def session_list(reactor: Reactor, params: Params, asked: Asked) -> Reply:
-    """Summaries, newest first."""
-    limit = params.integer("limit", 50, 1, 1000)
-    state = params.text("state", "")
-    params.finish()
-    # An agent that may look at its own session sees that alone, however many newer ones there are.
-    found = reactor.sessions.newest(1_000 if asked.only else limit)
-    fitting = [item for item in found if state in ("", item["state"]) and asked.only in ("", item["session"])]
-    return {"sessions": fitting[:limit]}
-
-
 def session_status(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
     """The whole view of one session."""
     wanted = params.text("session", "")
@@ -283,7 +273,8 @@ METHODS: dict[str, Method] = {
     "daemon.stop": daemon_stop,
     "daemon.upgrade": daemon_upgrade,
     "session.submit": session_submit,
-    "session.list": session_list,
+    "session.list": history.session_list,
+    "session.prune": history.session_prune,
     "session.status": session_status,
     "session.metrics": session_metrics,
     "session.stop": session_stop,

@@ -25,6 +25,13 @@ class Params:
             raise BadRequestError(f"{self._method}: parameter `{name}` is {found}; {kind.__name__} is expected")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether it was given, and is not None."""
+        if self._given.get(name) is None:
+            self._given.pop(name, None)
+            return False
+        return True
+
     def text(self, name: str, default: str | None = None) -> str:
         """A text."""
         return self._take(name, str, default)

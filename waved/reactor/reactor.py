@@ -20,6 +20,7 @@ from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, fold
+from waved.domain.history import Retention
 from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
 from waved.ipc.keys import Keyring
@@ -34,11 +35,13 @@ from waved.reactor.clock import Clock
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
 from waved.reactor.guarding import Guarding
+from waved.reactor.history_methods import forget
 from waved.reactor.imaging import Imaging
 from waved.reactor.inbox import Helpers, Inbox, SignalWakeup
 from waved.reactor.methods import METHODS, READING
 from waved.reactor.observing import Observing
 from waved.reactor.params import Params
+from waved.reactor.pruning import AUTOMATIC, Pruning, chosen
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
 from waved.service.notify import Manager
@@ -90,6 +93,10 @@ class Reactor:
         self.followers = Followers(journal)
         self.guarding = Guarding(locations, self.sessions, pool, self.inbox, self.clock, journal, self._defect)
         self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect, self.guarding)
+        self.pruning = Pruning(locations, journal, self.sessions, self.helpers, self.inbox, self.guarding.keeper)
+        self.retention = Retention()
+        """By which past sessions are pruned without being asked for; see `waved.settings`."""
+        self._retaining = False
         self.runs = Runs(
             self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect, self.guarding
         )
@@ -235,10 +242,36 @@ class Reactor:
 
     def note(self, event: ev.Event) -> None:
         """Journal an event that concerns no session."""
-        self._number(event)
-        self._batch.append(event)
+        self.note_all([event])
+
+    def note_all(self, events: Sequence[ev.Event]) -> None:
+        """Journal events that concern no session."""
+        for event in events:
+            self._number(event)
+            self._batch.append(event)
         self._commit()
         self._tell()
+
+    def look_at_past(self) -> None:
+        """A session has ended, or the daemon has started: what waited for that goes, and what the rules say."""
+        self.pruning.look_again()
+        if not self.retention.any or self._retaining or self._journal_problem:
+            return
+        self._retaining = True
+        past, now = self.sessions.past(), self.clock.now()
+
+        def look() -> None:
+            found = chosen(self.journal.path, self.locations, past, self.retention, now)
+            self.inbox.put(lambda: self._retain(found))
+
+        self.helpers.run(look, lambda error: self._retain([], error))
+
+    def _retain(self, found: list[dict[str, Any]], error: BaseException | None = None) -> None:
+        self._retaining = False
+        if error is not None:
+            self._defect("retention", error)
+        elif found and not self._journal_problem:
+            forget(self, found, AUTOMATIC)
 
     def _fact(self, event: ev.Event) -> None:
         """Something was observed: recorded unless it says nothing new."""
@@ -315,6 +348,9 @@ class Reactor:
                 batch, self._batch = self._batch, []
                 self._commit_due = 0.0
                 self._guarded(self.effects.perform, batch)
+                self._guarded(self.pruning.perform, batch)
+                if any(type(event) is ev.SessionEnded for event in batch):
+                    self.inbox.put(self.look_at_past)
                 self._guarded(self.imaging.count, batch)
                 if not self._untold:
                     self._tell_due = now + TELL_PATIENCE
@@ -387,6 +423,7 @@ class Reactor:
             self.journal.reserve.refill()
         found = [self._journal_problem, *self.journal.problems(), self._disk_problem()]
         found += [self.server.problem, self.pool.problem, self.observing.problem]
+        found += self.pruning.problems()
         found += [f"session {name} cannot be read: {why}" for name, why in self.sessions.unreadable.items()]
         return [problem for problem in found if problem]
 
@@ -400,6 +437,8 @@ class Reactor:
             self.effects.redo(session)
             self._guarded(self._follow, session)
         self._commit()
+        self.pruning.resume()
+        self.inbox.put(self.look_at_past)
 
     # --- clients ------------------------------------------------------------------------------------------------
 
@@ -442,11 +481,12 @@ class Reactor:
             result = job()
             self.inbox.put(lambda: self.server.answer(asked, result))
 
-        def failed(error: BaseException) -> None:
-            self._defect(asked.request.method, error)
-            self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
+        self.helpers.run(work, lambda error: self.refuse_defect(asked, error))
 
-        self.helpers.run(work, failed)
+    def refuse_defect(self, asked: Asked, error: BaseException) -> None:
+        """Log what went wrong where nothing should, and say so."""
+        self._defect(asked.request.method, error)
+        self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
 
     # --- the end ------------------------------------------------------------------------------------------------
 

@@ -18,10 +18,11 @@ import structlog
 
 from waved.domain import events as ev
 from waved.domain.fold import begin
+from waved.domain.history import Wanted
 from waved.domain.state import Session
 from waved.domain.view import summary
 from waved.errors import BadRequestError, NotFoundError
-from waved.journal.store import Journal
+from waved.journal.store import Journal, Past
 from waved.masking import Masks
 from waved.plan.models import Plan
 from waved.reactor.imaging import Tally
@@ -49,6 +50,8 @@ class Sessions:
         """Name by id, oldest first, of every session there is."""
         self.summaries: dict[str, dict[str, Any]] = {}
         """What lists show of sessions that have just ended, to be written with their end."""
+        self.going: set[str] = set()
+        """Sessions that are being pruned: their ids are not given again before they are gone."""
         self.unreadable: dict[str, str] = {}
         """Sessions whose events cannot be folded, and why: left alone, and named."""
 
@@ -94,7 +97,7 @@ class Sessions:
         the id it has, and its event. "" is no token: nothing was submitted with it.
         """
         for session_id in _ids(name, token or secrets.token_hex()):
-            if session_id not in self._names:
+            if session_id not in self._names and session_id not in self.going:
                 return session_id, None
             if token and (submitted := self._submitted(session_id)) is not None and submitted.token == token:
                 return session_id, submitted
@@ -167,19 +170,36 @@ class Sessions:
         """A session that is in memory."""
         return self.live.get(session_id) or self._ended.get(session_id)
 
-    def newest(self, limit: int) -> list[dict[str, Any]]:
-        """Summaries of the newest readable sessions, newest first."""
-        found: list[dict[str, Any]] = []
+    def find(self, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+        """Summaries of the newest readable sessions that are wanted, newest first.
+
+        Those that go on, or have ended so recently that the journal does not say so yet, are judged by what they are
+        now; all others by the journal's index.
+        """
+        present = {**self.live, **{name: self._ended[name] for name in self.summaries if name in self._ended}}
+        found = [shown for session in present.values() if wanted.admits(shown := summary(session))]
         made: dict[str, dict[str, Any]] = {}
-        for session_id in reversed(self._names):
-            if len(found) == limit:
+        for past in self._journal.past(wanted):
+            if len(found) >= limit + len(present):
                 break
-            shown = self._summary(session_id, made)
-            if shown is not None:
-                found.append(shown)
+            shown_past = None if past.session in present else self._summary(past.session, made)
+            if shown_past is not None:
+                found.append(shown_past)
         if made:
             self._journal.keep_summaries(made)
-        return found
+        found.sort(key=lambda shown: float(shown["submitted"]), reverse=True)
+        return found[:limit]
+
+    def past(self) -> list[Past]:
+        """Every session that has ended and may be pruned, newest first."""
+        return [past for past in self._journal.past() if past.session not in self.live]
+
+    def prune(self, session_id: str) -> None:
+        """From now on there is no such session."""
+        self._names.pop(session_id, None)
+        self._ended.pop(session_id, None)
+        self.unreadable.pop(session_id, None)
+        self.forget(session_id)
 
     def _summary(self, session_id: str, made: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         """What a list shows of a session: of an ended one as it was kept when it ended. None: it cannot be read.

@@ -51,6 +51,8 @@ from waved.workspace.writer import sweep
 
 FOLDER = "snapshots"
 """Where the stores are, in the state folder."""
+REMOVED = ".removed"
+"""Suffix of a store that is being removed."""
 DIFF_LIMIT = 1024 * 1024
 """Bytes of a diff that are returned."""
 ALMOST_FULL = 64 * 1024
@@ -257,6 +259,24 @@ class Shadow:
         snapshot = self._taker(root, limits).take(Label(INTERRUPTED), None)
         self._restorer(root).remove_temporary(snapshot)
         (self._folder / MARK).unlink(missing_ok=True)
+
+
+def remove_store(state: Path, workspace: Path) -> None:
+    """Remove all snapshots of a workspace, which need not be there any more. Begun anew where it was interrupted.
+
+    Raises ConflictError when somebody uses them, and SnapshotError.
+    """
+    folder = state / FOLDER / identity.folder_name(workspace)
+    doomed = folder.with_name(folder.name + REMOVED)
+    try:
+        if doomed.is_dir():
+            shutil.rmtree(doomed)
+        if folder.is_dir() and not folder.is_symlink():
+            with lock.held(folder / "lock", SnapshotLimits().lock_timeout):
+                folder.rename(doomed)
+            shutil.rmtree(doomed)
+    except OSError as error:
+        raise SnapshotError(f"{error.filename or folder} cannot be removed: {error.strerror}") from None
 
 
 def _plain(path: str) -> str:

@@ -80,5 +80,5 @@ def test_intents_are_what_effects_act_upon() -> None:
     intents = {kind for kind in KINDS if ev.KINDS[kind].intent}
     assert intents == {
         "session.submitted", "gate.started", "check.started", "run.starting", "run.stopping", "run.freezing",
-        "run.thawing", "snapshot.taking", "restore.starting", "alert.raised", "port.leasing",
+        "run.thawing", "snapshot.taking", "restore.starting", "alert.raised", "port.leasing", "session.pruned",
     }  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from waved.domain import events as ev
+from waved.domain.history import Wanted
 from waved.domain.view import summary, view
 from waved.errors import ResourceError
 from waved.journal import salvage
@@ -228,7 +229,7 @@ def test_a_damaged_row_costs_its_own_session_alone(path: Path, column: str, valu
         sessions.recover()
         assert set(sessions.live) == {"good"}
         assert said in sessions.unreadable["bad"]
-        assert [item["session"] for item in sessions.newest(10)] == ["good"]
+        assert [item["session"] for item in sessions.find(Wanted(), 10)] == ["good"]
 
 
 def test_lists_show_ended_sessions_as_they_were_kept(path: Path) -> None:
@@ -236,10 +237,10 @@ def test_lists_show_ended_sessions_as_they_were_kept(path: Path) -> None:
     with closing(Journal(path)) as journal:
         folded = Sessions(journal, Masks())
         folded.recover()
-        first = folded.newest(10)
+        first = folded.find(Wanted(), 10)
         kept = Sessions(journal, Masks())
         kept.recover()
-        assert kept.newest(10) == first
+        assert kept.find(Wanted(), 10) == first
         ended = [item["session"] for item in first if item["state"] == "ended"]
         assert all(journal.summary(name) is not None for name in ended)
         assert {item["session"] for item in first} == set(expected)

@@ -72,7 +72,12 @@ def test_each_exit_status_is_there() -> None:
 
 def test_each_key_is_there() -> None:
     text = text_of("waved.8")
-    tables = {"log": settings.LogSettings, "metrics": settings.MetricsSettings, "traces": settings.TracesSettings}
+    tables = {
+        "log": settings.LogSettings,
+        "metrics": settings.MetricsSettings,
+        "traces": settings.TracesSettings,
+        "retention": settings.RetentionSettings,
+    }
     keys = [key for key in settings.Settings.model_fields if key not in tables]
     keys += [f"{name}.{key}" for name, model in tables.items() for key in model.model_fields]
     assert [key for key in keys if f".TP\n{key} (" not in text] == []

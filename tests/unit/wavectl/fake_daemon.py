@@ -213,6 +213,9 @@ class FakeDaemon:
         found = [one for one in reversed(self.sessions.values()) if params["state"] in ("", state_of(one))]
         return {"sessions": [summary(one) for one in found[: params["limit"]]]}
 
+    def _session_prune(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {"dry": params["dry"], "sessions": [], "bytes": 0, "kept": None}
+
     def _session_status(self, params: dict[str, Any]) -> dict[str, Any]:
         return view(self._find(params["session"]), self._now)
 

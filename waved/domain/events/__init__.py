@@ -10,6 +10,7 @@ from waved.domain.events.daemon import (
     DaemonStarted,
     DaemonStopped,
     JournalSalvaged,
+    SessionPruned,
 )
 from waved.domain.events.guards import (
     AlertRaised,
@@ -107,6 +108,7 @@ __all__ = [
     "RunThawing",
     "SessionEnded",
     "SessionHeld",
+    "SessionPruned",
     "SessionResumed",
     "SessionRetried",
     "SessionStarted",

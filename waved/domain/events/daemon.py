@@ -29,3 +29,15 @@ class JournalSalvaged(Event, kind="journal.salvaged"):
     """A damaged journal was put aside; `read` events of it go on in this one. Numbers before this one are missing."""
 
     read: int
+
+
+@dataclass(slots=True)
+class SessionPruned(Event, kind="session.pruned", intent=True):
+    """A session that had ended is forgotten: its events, files and snapshots go (session is empty: this is kept)."""
+
+    pruned: str
+    """The session."""
+    name: str
+    outcome: str = ""
+    reason: str = ""
+    by: str = ""
