@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,12 +19,12 @@ from typing import Any
 import pytest
 
 from tests.agent_programs import environment, executable_of
-from tests.live import Daemon, assignments, plan_of, wait_for, wave_of
+from tests.live import Daemon, assignments, plan_of, processes_of, wait_for, wave_of
 from tests.record_agents import EDIT
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
 from wavectl.views.text import dollars
 
-SLOWEST = 20.0
+SLOWEST = 40.0
 """Seconds these programs get for a few steps; alone on a machine they take five."""
 
 
@@ -156,6 +157,60 @@ def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
     said = {each["assignment"]: each for each in _context(workspace)}
     assert said["limited"]["changed"] == ["README.md"]
     assert said["coder"]["last_words"] == "The cart is written."
+
+
+def test_kill_9_of_the_daemon_and_of_a_worker_while_real_programs_work(
+    daemon: Daemon, workspace: Path, short_tmp: Path, api: ScriptedApi
+) -> None:
+    """What goes on without a daemon is known to the next; what lost its worker is ended, and goes on when told to."""
+    values, agents = {}, []
+    for name in ("claude", "codex"):
+        executable_of(name)
+        wait = f"while [ ! -e go-{name} ]; do sleep 0.05; done"
+        turns = [
+            Turn("Writing.", (Call("write", f"{name}.py", new="TOTAL = 1\n"),), "", Usage(900, 50, 100)),
+            Turn("Checking.", (Call("shell", command=wait),), "", Usage(1000, 30, 200)),
+            Turn("Done.", usage=Usage(1100, 20, 300)),
+        ]
+        values[name] = at_home(name, api.script(name, turns, workspace), short_tmp / name)
+        agents.append(agent(name, name))
+    base = {"PATH": os.environ["PATH"]}
+    session = daemon.submit(plan_of(wave_of("w", *agents)), workspace, environment={"base": base, "agents": values})
+
+    def run_of(name: str) -> dict[str, Any]:
+        runs = assignments(daemon.view(session))[name]["runs"]
+        return dict(runs[-1]) if runs else {"tool": "", "acting": "", "state": ""}
+
+    wait_for(lambda: all("do sleep" in run_of(name)["tool"] for name in values), SLOWEST)
+    daemon.kill()
+    (workspace / "go-codex").touch()
+    daemon.start()
+    wait_for(lambda: run_of("codex")["state"] == "ended", SLOWEST)
+    started = {
+        event["data"]["run"]: event["data"] for event in daemon.events(session) if event["kind"] == "run.started"
+    }
+    worker = next(each["worker"] for run, each in started.items() if "/claude#" in run)
+    os.kill(worker, signal.SIGKILL)
+    view = wait_for(lambda: (found := daemon.view(session))["state"] == "held" and found, SLOWEST)
+    lost = run_of("claude")
+    assert (lost["outcome"], lost["exit_code"]) == ("lost", None)
+    assert "claude is lost: its worker died" in view["reason"]
+    assert not processes_of(short_tmp / "claude")
+
+    (workspace / "go-claude").touch()
+    with daemon.client() as client:
+        client.retry(session, ["claude"])
+    view = wait_for(lambda: (found := daemon.view(session))["state"] == "ended" and found, SLOWEST)
+    assert view["outcome"] == "succeeded", view["reason"]
+    found = assignments(view)
+    resumed = [event["data"] for event in daemon.events(session) if event["kind"] == "run.starting"][-1]["resume"]
+    assert resumed != ""
+    (codex,) = found["codex"]["runs"]
+    served = api.used("codex")
+    assert (codex["usage"]["input"], codex["usage"]["output"]) == (served.prompt, served.output)
+    # Of what a killed claude wrote, only the first token of each answer is known: it tells the rest with its result.
+    assert in_all(found["claude"])[0] == api.used("claude").prompt
+    assert (workspace / "claude.py").read_text() == "TOTAL = 1\n"
 
 
 def _context(workspace: Path) -> list[dict[str, Any]]:
