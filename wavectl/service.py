@@ -16,6 +16,7 @@ from pathlib import Path
 from waved.errors import ConflictError, NotAllowedError, NotFoundError
 
 UNIT = "waved.service"
+SOCKET = "waved.socket"
 _PACKAGED = {"waved": "/usr/bin/waved", "wavectl": "/usr/bin/wavectl"}
 """Where the unit files say the programs are."""
 _BOOTED = Path("/run/systemd/system")
@@ -58,6 +59,13 @@ def scope_of(system: bool, environ: Mapping[str, str] | None = None) -> Scope:
     env = os.environ if environ is None else environ
     config = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME") or "~").expanduser() / ".config")
     return Scope(False, config / "systemd" / "user")
+
+
+def socket_file(scope: Scope) -> ServiceFile:
+    """The unit that has systemd listen, and start the service when somebody connects."""
+    shipped = files("waved") / "service" / "units"
+    text = (shipped / SOCKET if scope.system else shipped / "user" / SOCKET).read_text(encoding="utf-8")
+    return ServiceFile(scope.units / SOCKET, text)
 
 
 def service_files(scope: Scope) -> list[ServiceFile]:

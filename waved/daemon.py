@@ -22,7 +22,7 @@ from waved.errors import ConflictError, NotAllowedError, ResourceError, WavedErr
 from waved.pool import tree
 from waved.pool.linux import become_subreaper, set_process_name
 from waved.pool.pool import Pool
-from waved.service import job, leftovers
+from waved.service import activation, job, leftovers
 from waved.service.notify import Manager
 from waved.version import __version__
 
@@ -128,7 +128,9 @@ class Options:
 
 
 def _require(configured: Settings) -> None:
-    """Raises ConfigError when the configuration asks for what is not installed."""
+    """Raises ConfigError, or what an import raises, when the configuration asks for what is not installed."""
+    if configured.metrics.listen:
+        import waved.telemetry.endpoint  # noqa: F401
     if configured.traces.endpoint:
         from waved.telemetry import exporter
 
@@ -163,7 +165,7 @@ def serve(
     become_subreaper()
     _make_folders(locations)
     locks = [_lock(folder / "daemon.lock", inheritance) for folder in {locations.state, locations.runtime}]
-    listener = inheritance.listener(locations.control_socket)
+    listener = inheritance.listener(locations.control_socket) or activation.take(locations.control_socket)
     inheritance.close()
     # The zygote imports what workers need while we import what the reactor needs.
     pool = Pool()
@@ -190,7 +192,7 @@ def serve(
     file = options.log_file or (Path(kept.file) if kept.file else None)
     log.set_up(file, max_size=kept.max_size, keep=kept.keep, level=kept.level, masks=masks)
     journal = Journal(locations.journal)
-    server = Server(locations.control_socket, listener)
+    server = Server(locations.control_socket, listener, keep=activation.keeps(locations.control_socket))
     access.share(locations, configured.socket_group)
     reactor = Reactor(locations, journal, server, pool, Manager(), masks)
     reactor.shared = reactor.admission.shared = bool(configured.socket_group)

@@ -17,8 +17,6 @@ _PARTS = (
     "waved.pool.zygote",
     "waved.pool.worker",
     "waved.agents.registry",
-    "waved.telemetry.endpoint",
-    "waved.telemetry.spans",
     "waved.plan.prompts",
 )
 

@@ -133,6 +133,10 @@ class Machine:
     def install(self) -> None:
         """Put waved, as it stands in this checkout, under /opt."""
         install_into(self.root / str(INSTALLED)[1:])
+        if list((self.root / str(PYTHON)[1:] / "lib").glob("libpython*.so.*")):
+            # It was linked for a place that is closed to others, and must not find another one's library.
+            self.write("/etc/ld.so.conf.d/000-waved.conf", f"{PYTHON}/lib\n")
+            self.run("ldconfig")
         # An installed wheel has its byte code beside it; the service's user could not write it.
         self.run(f"{INSTALLED}/bin/python", "-m", "compileall", "-q", f"{INSTALLED}/src")
 

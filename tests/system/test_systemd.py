@@ -392,6 +392,35 @@ def test_a_program_that_the_services_user_cannot_reach_is_refused(service: Machi
     assert Path("/opt/waved") == INSTALLED
 
 
+def test_on_demand_systemd_listens_and_the_first_client_starts_it(service: Machine) -> None:
+    refused = service.run("wavectl", "service", "install", "--on-demand", ok=False)
+    assert "the service is running" in refused.stderr and "systemctl stop waved.service" in refused.stderr
+    service.systemctl("stop", "waved")
+    said = service.run("wavectl", "service", "install", "--on-demand").stdout
+    assert "waved is started by the first client" in said
+    assert service.show("ActiveState") == "inactive"
+    path = UNIT.replace(".service", ".socket")
+    assert service.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=one", path).stderr == ""
+    assert service.run("wavectl", "--system", "list", user="mallory", ok=False).returncode == 77
+    assert service.show("ActiveState") == "inactive"
+    service.run("wavectl", "--system", "list", user="alice")
+    assert service.show("ActiveState") == "active"
+    socket = service.root / "run/waved/control.sock"
+    which = socket.stat().st_ino
+    session = submit(service, "a")
+    for verb in ("restart", "reload"):
+        service.systemctl(verb, "waved")
+        assert ask(service, "daemon.status")["workers"]["busy"] == 1
+    assert_lived_on(service, session, "a")
+    service.systemctl("stop", "waved")
+    assert socket.stat().st_ino == which, "it is systemd's, and stays"
+    service.run("wavectl", "--system", "list", user="alice")
+    assert service.show("ActiveState") == "active"
+    service.run("wavectl", "service", "uninstall")
+    assert not (service.root / path[1:]).exists()
+    service.run("wavectl", "service", "install")
+
+
 def test_install_again_changes_nothing_and_uninstall_leaves_what_is_the_users(service: Machine) -> None:
     session = submit(service, "a")
     again = json.loads(service.run("wavectl", "service", "install", "--json").stdout)

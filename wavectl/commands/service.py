@@ -37,17 +37,22 @@ def _scope(system: bool | None) -> Scope:
 
 @command.command(name="install")
 @scope_option
+@click.option("--on-demand", is_flag=True, help="Have systemd listen, and start waved when somebody connects.")
 @click.option("--dry-run", is_flag=True, help="Only show the files and commands.")
 @json_option
-def install(system: bool | None, dry_run: bool, as_json: bool) -> None:
+def install(system: bool | None, on_demand: bool, dry_run: bool, as_json: bool) -> None:
     """Put the unit in place, enable it, start it. Done again after an upgrade, it brings the unit up to date."""
     from wavectl import service
 
     scope = _scope(system)
     found = service.service_files(scope)
+    listening = service.socket_file(scope)
+    on_demand = on_demand or listening.path.exists()
+    found += [listening] if on_demand else []
     before = [["systemd-sysusers", str(found[0].path)]] if scope.system else []
     before += [["systemd-tmpfiles", "--create", str(found[1].path)]] if scope.system else []
-    reload, start = scope.systemctl("daemon-reload"), scope.systemctl("enable", "--now", service.UNIT)
+    started = service.SOCKET if on_demand else service.UNIT
+    reload, start = scope.systemctl("daemon-reload"), scope.systemctl("enable", "--now", started)
     if dry_run:
         _show_plan([(str(each.path), each.text) for each in found], [*before, reload, start], as_json)
         return
@@ -56,7 +61,9 @@ def install(system: bool | None, dry_run: bool, as_json: bool) -> None:
         for name in ("waved", "wavectl"):
             service.check_reachable(service.program(name))
     running = _state(scope)["ActiveState"] == "active"
-    if not running:
+    if on_demand and not listening.path.exists():
+        _refuse_running(scope, running)
+    if not running and not listening.path.exists():
         _refuse_rival(scope)
     changed = [str(each.path) for each in found if service.write(each)]
     for each in before:
@@ -69,9 +76,25 @@ def install(system: bool | None, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"written": changed, "unit": str(scope.unit_file), **state})
         return
-    print_lines([*(f"wrote {path}" for path in changed), f"waved runs as a service (pid {state['MainPID']})"])
+    how = f"runs as a service (pid {state['MainPID']})" if state["MainPID"] != "0" else "is started by the first client"
+    print_lines([*(f"wrote {path}" for path in changed), f"waved {how}"])
     if scope.system:
         click.echo("let people control it: sudo usermod -aG waved USER; they use `wavectl --system`")
+
+
+def _refuse_running(scope: Scope, running: bool) -> None:
+    """systemd cannot listen where a daemon does already. Raises ConflictError."""
+    from wavectl import service
+    from waved.errors import ConflictError
+
+    if running:
+        words = " ".join(scope.systemctl("stop", service.UNIT))
+        raise ConflictError(
+            "the service is running, and listens itself", f"stop it first: {words} (which ends its sessions)"
+        )
+    enabled = scope.systemctl("disable", service.UNIT)
+    if _state(scope)["UnitFileState"] == "enabled":
+        service.tell(enabled)
 
 
 def _refuse_rival(scope: Scope) -> None:
@@ -111,8 +134,10 @@ def uninstall(system: bool | None, as_json: bool) -> None:
     service.require_manager(scope)
     if not scope.unit_file.exists():
         raise NotFoundError(f"there is no {scope.unit_file}", "nothing is installed there")
-    service.tell(scope.systemctl("disable", "--now", service.UNIT))
-    removed = [scope.unit_file]
+    listening = service.socket_file(scope).path
+    units = [service.SOCKET, service.UNIT] if listening.exists() else [service.UNIT]
+    service.tell(scope.systemctl("disable", "--now", *units))
+    removed = [scope.unit_file, *([listening] if listening.exists() else [])]
     if scope.system:
         removed += [each.path for each in service.service_files(scope)[:2]]
     for path in removed:

@@ -73,11 +73,13 @@ class Asked:
 class Server:
     """Serves one unix socket, mode 0600, and a TCP address if told to. Raises NotAllowedError when it cannot be bound.
 
-    `listener`: the socket that listens at `path` already, from the daemon before; it is made if not given.
+    `listener`: the socket that listens at `path` already, from the daemon before or from systemd; it is made if not
+    given. `keep`: it stays at the end, because it is systemd's.
     """
 
-    def __init__(self, path: Path, listener: unix.socket | None = None) -> None:
+    def __init__(self, path: Path, listener: unix.socket | None = None, *, keep: bool = False) -> None:
         self._path = path
+        self._keep = keep
         self.listener = listener or _listen(path)
         self.listener.setblocking(False)
         self._context = zmq.Context()
@@ -247,10 +249,11 @@ class Server:
         self._context.term()
 
     def close(self) -> None:
-        """Send what is queued (half a second at most), close, remove the socket."""
+        """Send what is queued (half a second at most), close, remove the socket if it is ours."""
         self.disconnect()
         self.listener.close()
-        self._path.unlink(missing_ok=True)
+        if not self._keep:
+            self._path.unlink(missing_ok=True)
 
 
 _TOO_MANY = ResourceError(
