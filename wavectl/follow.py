@@ -23,8 +23,8 @@ _TAIL_LINES = 8
 class Presenter(Protocol):
     """Who shows a session while it runs."""
 
-    wants_view: bool
-    """Whether `show` is to be given the session view with new events."""
+    def wants_view(self, events: list[Event]) -> bool:
+        """Whether `show` is to be given the session view with these new events."""
 
     def open(self) -> None:
         """Begin to show, or go on after `close`."""
@@ -42,12 +42,16 @@ class Presenter(Protocol):
 class PlainPresenter:
     """A line for each event that matters, then the summary."""
 
-    wants_view = False
-
     def __init__(self) -> None:
         from wavectl.views.lines import Narrator
 
         self._narrator = Narrator(Paint.on())
+        self._ended: list[str] = []
+        """Waves that have ended, whose checklists are yet to be shown."""
+
+    def wants_view(self, events: list[Event]) -> bool:
+        """For the checklist of a wave that has ended."""
+        return bool(self._ended) or any(event["kind"] == "wave.ended" for event in events)
 
     def open(self) -> None:
         """Nothing to prepare."""
@@ -55,12 +59,23 @@ class PlainPresenter:
     def close(self) -> None:
         """Nothing to put back."""
 
-    def show(self, events: list[Event], view: View | None) -> None:  # noqa: ARG002 — as Presenter
-        """Print a line for each event that has something to say."""
+    def show(self, events: list[Event], view: View | None) -> None:
+        """Print a line for each event that has something to say, and the checklist of a wave that has ended."""
+        from wavectl.views.checklists import in_full, of_wave
+
         for event in events:
             line = self._narrator.tell(event)
             if line is not None:
                 click.echo(line)
+            if event["kind"] == "wave.ended":
+                self._ended.append(event["data"]["wave"])
+        if view is None:
+            return
+        for wave in dict.fromkeys(self._ended):
+            if (ticked := of_wave(view, wave)) is not None:
+                for line in in_full(ticked, Paint.on()):
+                    click.echo(f"  {line}")
+        self._ended.clear()
 
     def finish(self, view: View, client: Client) -> None:
         """Print the summary."""
@@ -70,12 +85,14 @@ class PlainPresenter:
 class LivePresenter:
     """A terminal: finished waves scroll away, the rest is drawn over and over; then the summary."""
 
-    wants_view = True
-
     def __init__(self) -> None:
         from wavectl.views.live import LiveView
 
         self._live = LiveView(Paint.on())
+
+    def wants_view(self, events: list[Event]) -> bool:  # noqa: ARG002 — as Presenter
+        """Always: that is what is drawn."""
+        return True
 
     def open(self) -> None:
         """Start drawing."""
@@ -99,7 +116,9 @@ class LivePresenter:
 class JsonPresenter:
     """Each event as a line of JSON, and at last `{"kind": "summary", "session": …, "view": {…}}`."""
 
-    wants_view = False
+    def wants_view(self, events: list[Event]) -> bool:  # noqa: ARG002 — as Presenter
+        """Never: events are all that is told."""
+        return False
 
     def open(self) -> None:
         """Nothing to prepare."""
@@ -173,7 +192,7 @@ def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter) -> View:
             return view
     for batch in client.batches(cursor):
         view = {}
-        if presenter.wants_view and batch and cursor.caught_up:
+        if batch and cursor.caught_up and presenter.wants_view(batch):
             view = client.status(cursor.session, patience=client.reconnect)
         presenter.show(batch, view or None)
         if cursor.caught_up and (cursor.ended or cursor.held):

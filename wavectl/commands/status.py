@@ -13,9 +13,10 @@ from waved.errors import WavedError
 
 @click.command(name="status")
 @session_argument
+@click.option("--checklists", is_flag=True, help="The checklists of waves and completion, with every item.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, session: str, as_json: bool) -> None:
+def command(ctx: click.Context, session: str, checklists: bool, as_json: bool) -> None:
     """Show how SESSION (the newest if not given) stands."""
     client = connect(ctx)
     view = client.status(session)
@@ -25,6 +26,12 @@ def command(ctx: click.Context, session: str, as_json: bool) -> None:
     from wavectl.views.status import WIDE, status
     from wavectl.views.text import Paint, width
 
+    if checklists:
+        from wavectl.views.checklists import all_lines
+        from wavectl.views.status import header, with_counts
+
+        print_lines([header(with_counts(view), Paint.on(), view["now"]), *all_lines(view, Paint.on())])
+        return
     if width() < WIDE:
         print_lines(status(view, Paint.on()))
         return

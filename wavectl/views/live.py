@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from wavectl.views.checklist import checklist_lines
+from wavectl.views.checklists import in_full, of_wave
 from wavectl.views.guards import done_lines, guard_lines
 from wavectl.views.status import assignment_row, gate_lines, header, wave_title, with_counts
 from wavectl.views.text import Paint, columns, cut, first_line
@@ -78,6 +79,8 @@ class LiveView:
             if wave["state"] == "ended" and self._printed.get(wave["name"]) != mark:
                 self._printed[wave["name"]] = mark
                 self._say(finished_wave(wave, self._paint, view["now"]))
+                if (ticked := of_wave(view, wave["name"])) is not None:
+                    self._say([f"  {line}" for line in in_full(ticked, self._paint)])
         if self._live is not None:
             self._live.refresh()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from wavectl.views.acting import acting_note
 from wavectl.views.checklist import checklist_lines
+from wavectl.views.checklists import in_short, of_completion, of_wave
 from wavectl.views.guards import guard_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line, size
 from wavectl.views.words import coloured, glyph, word_of
@@ -116,4 +117,9 @@ def status(view: dict[str, Any], paint: Paint, usage: dict[str, Any] | None = No
             rows = [[*row[:5], *cells, *row[5:]] for row, cells in zip(rows, used, strict=True)]
         lines += columns(rows, right=(4,) if usage is None else (4, 5, 6), indent=4)
         lines += [f"    {line}" for line in gate_lines(wave["gate"], paint)]
+        if wave["started"] is not None and (ticked := of_wave(view, wave["name"])) is not None:
+            lines += [f"    {line}" for line in in_short(ticked, paint)]
+    done = of_completion(view)
+    if view["state"] == "ended" and done is not None:
+        lines += ["", *(f"  {line}" for line in in_short(done, paint))]
     return lines

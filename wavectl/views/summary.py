@@ -7,6 +7,7 @@ from typing import Any
 
 from wavectl.views.acting import used
 from wavectl.views.checklist import item_line
+from wavectl.views.checklists import summary_lines
 from wavectl.views.guards import done_lines
 from wavectl.views.status import assignment_row, gate_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line, printable
@@ -62,6 +63,8 @@ def summary(
     if picture:
         lines += ["", *("  " + line if line else "" for line in picture)]
     lines += ["", *("  " + line for line in _measures(view))]
+    if ticked := summary_lines(view, paint):
+        lines += ["", *("  " + line for line in ticked)]
     failures = failures_of(view)
     if failures:
         lines += ["", *_failures(failures, paint, tails or {})]

@@ -128,7 +128,7 @@ def test_a_session_from_beginning_to_end() -> None:
         "unticked", "there was nothing to check",
     )  # fmt: skip
     assert last["completion"]["nothing-runs"].state == "ticked"
-    assert last["completion"]["tasks"].evidence == "2 of 2 tasks succeeded, 2 verified"
+    assert last["completion"]["tasks"].evidence == "3 of 3 pieces of work succeeded, 2 verified; unverified: b"
 
 
 def test_what_was_not_reached_is_not_ticked() -> None:
@@ -139,7 +139,7 @@ def test_what_was_not_reached_is_not_ticked() -> None:
     assert last["w"]["agents"].evidence == "0 of 1; not: a (failed)"
     assert (last["next"]["agents"].state, last["next"]["agents"].evidence) == ("unticked", "the wave was not reached")
     assert (last["next"]["wave-before"].state, last["next"]["wave-before"].evidence[:9]) == ("unticked", "w: failed")
-    assert last["completion"]["tasks"].evidence == "0 of 2 tasks succeeded, 0 verified; not done: one, two"
+    assert last["completion"]["tasks"].evidence == "0 of 3 pieces of work succeeded, 0 verified; not done: one, two, b"
     assert last["completion"]["tasks"].state == "unticked"
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from wavectl import Client
 from wavectl.follow import LivePresenter, PlainPresenter, follow
+from wavectl.views import checklists
 from wavectl.views.live import LiveView, live_lines
 from wavectl.views.status import with_counts
 from wavectl.views.summary import MOST_AGENTS, summary
@@ -168,3 +169,24 @@ def test_a_held_session_is_left_with_its_own_status(
     daemon.record(ev.RunEnded(session, run, "lost", reason="no exit record"))
     assert follow(client, session, LivePresenter(), lambda: "detach") == 5
     assert f"wavectl resume {session}" in capsys.readouterr().out
+
+
+def test_checklists_are_shown_in_full_and_in_short() -> None:
+    items = [
+        {"item": "a", "title": "Agents", "state": "ticked", "evidence": "2 of 2"},
+        {"item": "b", "title": "Tests", "state": "unticked", "evidence": "1 of 2\x1b[2J"},
+        {"item": "c", "title": "Tools", "state": "not-applicable", "evidence": "none"},
+        {"item": "d", "title": "Report", "state": "open", "evidence": ""},
+    ]
+    wave = {"checklist": "wave", "wave": "w", "items": items}
+    done = {"checklist": "completion", "wave": "", "items": items}
+    plain = Paint(False)
+    assert checklists.title(wave, plain) == "checklist of wave w  1 of 3 ticked, 1 open"
+    full = checklists.in_full(wave, plain)
+    assert [line.split()[0] for line in full[1:]] == ["✓", "✗", "·"]
+    assert "\x1b" not in "".join(full)
+    assert len(checklists.in_full(wave, plain, everything=True)) == 5
+    assert [line.split()[:2] for line in checklists.in_short(wave, plain)[1:]] == [["✗", "Tests"]]
+    shown = checklists.summary_lines({"checklists": [wave, done]}, plain)
+    assert [line.split()[0] for line in shown] == ["checklist", "✗", "checklist", "✓", "✗", "·"]
+    assert checklists.summary_lines({}, plain) == [], "an older daemon has none"

@@ -27,14 +27,17 @@ def _is_over(session: Session) -> bool:
 
 
 def _tasks(session: Session) -> Item:
-    """Of a plan without tasks: its agents."""
+    """Of an agent without tasks: itself."""
     name, title = "tasks", "All tasks verified complete"
-    noun = "task" if any(wave.plan.tasks for wave in session.waves) else "agent"
+    nodes = session.nodes.values()
+    noun = "agent" if not any(node.tasks for node in nodes) else "task"
+    if noun == "task" and not all(node.tasks for node in nodes):
+        noun = "piece of work"
     total = done = verified = 0
     missing: list[str] = []
     unverified: list[str] = []
-    for node in session.nodes.values():
-        of_node = [task.name for task in node.tasks] if noun == "task" else [node.key]
+    for node in nodes:
+        of_node = [task.name for task in node.tasks] or [node.key]
         total += len(of_node)
         if node.state != "ended" or node.outcome != "succeeded":
             missing += of_node
@@ -44,7 +47,8 @@ def _tasks(session: Session) -> Item:
             verified += len(of_node)
         else:
             unverified += of_node
-    told = f"{done} of {counted(total, noun)} succeeded, {verified} verified"
+    told = f"{done} of {counted(total, noun, 'pieces of work' if noun == 'piece of work' else '')} succeeded,"
+    told += f" {verified} verified"
     if _is_over(session):
         told += f"; not done: {named(missing)}" if missing else ""
         told += f"; unverified: {named(unverified)}" if unverified else ""

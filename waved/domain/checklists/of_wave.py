@@ -211,10 +211,12 @@ def _verified(session: Session, wave: WaveState) -> Item:
     if not _is_over(wave):
         return Item(name, title, "open", "")
     told = {"passed": "passed", "unverified": "there was nothing to check"}.get(wave.outcome, wave.outcome)
-    checks = wave.gate.checks if wave.gate is not None else []
+    checks = [check for check in (wave.gate.checks if wave.gate is not None else []) if not check.guards]
     if wave.outcome == "passed":
         own = sum(1 for key in wave.keys if session.nodes[key].verified)
-        told = f"{counted(len(checks), 'check')} of the wave passed; {own} of {len(wave.keys)} agents by their own gate"
+        parts = [f"{counted(len(checks), 'check')} of the wave passed"] if checks else []
+        parts += [f"{own} of {counted(len(wave.keys), 'agent')} passed a gate of their own"] if own else []
+        told = "; ".join(parts)
     elif wave.reason:
         told += f": {wave.reason[:200]}"
     state: Tick = "ticked" if wave.outcome == "passed" else "unticked"
