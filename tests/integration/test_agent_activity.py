@@ -190,3 +190,33 @@ def test_metrics_of_a_session_are_told_with_goals_and_verdicts(daemon: Daemon, w
     assert metrics["cost"]["verdict"] == "missed"
     assert metrics["test_pass_rate"]["verdict"] == "not measured"
     assert metrics["documentation"]["value"] == pytest.approx(100 / 2800)
+
+
+def found_by(daemon: Daemon, session: str, monitor: str) -> list[dict[str, Any]]:
+    """What that monitor has found in a session."""
+    told = [event["data"] for event in daemon.events(session) if event["kind"] == "finding.made"]
+    return [finding for finding in told if finding["monitor"] == monitor]
+
+
+def test_a_forbidden_tool_is_a_finding(daemon: Daemon, workspace: Path, claude: Claude) -> None:
+    claude.plays(scene("claude-edit", 0, workspace))
+    view = daemon.run(plan(forbid_tools=["Ba*", "mcp__context7__*"]), workspace)
+    assert view["outcome"] == "succeeded"
+    (finding,) = found_by(daemon, view["session"], "tools")
+    assert finding["summary"] == "used Bash, which the plan forbids"
+
+
+def test_a_budget_is_told_when_it_is_nearly_used_up_and_ends_its_agents_when_it_is(
+    daemon: Daemon, workspace: Path, claude: Claude
+) -> None:
+    """1,400 tokens are sent with the first call, 2,900 with the first two; the third is not waited for."""
+    claude.plays(scene("claude-edit", 0, workspace, pause_before='"Checking.'))
+    view = daemon.run(plan(budget={"tokens": 2000, "soft": 0.5}, retries=3), workspace)
+    assert not (claude.folder / "go").exists()
+    (item,) = assignments(view).values()
+    (run,) = item["runs"]
+    assert (item["outcome"], run["outcome"]) == ("stopped", "stopped")
+    assert "over budget: agent a has used 2," in item["reason"]
+    found = found_by(daemon, view["session"], "budget")
+    assert found[-1]["severity"] == "critical"
+    assert "of 2,000 tokens" in found[-1]["summary"]

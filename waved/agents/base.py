@@ -58,6 +58,8 @@ class Deployment:
     """The program's own session to go on with (`SessionNamed`), for programs that can; "": a new one."""
     used_before: Used | None = None
     """The sum of what has been counted of that session: several programs report what it used from its first day on."""
+    money_left: float | None = None
+    """US dollars that budgets leave to this run, for programs that can hold themselves to it; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)

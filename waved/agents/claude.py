@@ -55,6 +55,9 @@ class ClaudeProgram(AgentProgram):
         argv += unless_given(args, "--permission-mode", mode, *more, instead=["--dangerously-skip-permissions"])
         if deployment.resume:
             argv += unless_given(args, "--resume", deployment.resume, instead=["-r", "--continue", "-c"])
+        if deployment.money_left is not None:
+            # It tells its cost when it is done: nobody else could stop it at its budget.
+            argv += unless_given(args, "--max-budget-usd", f"{max(deployment.money_left, 0.0001):.4f}")
         if deployment.cwd != deployment.workspace:
             argv += ["--add-dir", str(deployment.workspace)]
         if deployment.model is not None:

@@ -24,7 +24,7 @@ def spend(session: Session, run: Run, before: Usage) -> None:
         return
     tokens = run.usage.tokens - before.tokens
     cost = None if run.usage.cost is None else run.usage.cost - (before.cost or 0.0)
-    for scope, budget in _budgets_of(session, run):
+    for scope, budget in _budgets_of(session, run.wave, run.assignment):
         spent = session.spent.setdefault(scope, Spending())
         spent.tokens += max(0, tokens)
         if cost is not None:
@@ -34,6 +34,16 @@ def spend(session: Session, run: Run, before: Usage) -> None:
             session.overspent[scope] = run.id
 
 
+def money_left(session: Session, wave: int, assignment: str) -> float | None:
+    """US dollars that a run of this assignment may still spend, by all budgets that concern it; None: no such limit."""
+    left = [
+        budget.cost - (spent.cost or 0.0)
+        for scope, budget in _budgets_of(session, wave, assignment)
+        if budget.cost is not None and (spent := session.spent.get(scope, Spending()))
+    ]
+    return max(0.0, min(left)) if left else None
+
+
 def decide(session: Session) -> list[ev.Event]:
     """What follows from budgets that are used up or nearly so, and from tools that are forbidden."""
     if session.forbidden:
@@ -41,7 +51,7 @@ def decide(session: Session) -> list[ev.Event]:
         return _told(session, TOOLS, session.runs[run_id], f"used {', '.join(tools)}, which the plan forbids")
     for scope, run_id in session.overspent.items():
         run = session.runs[run_id]
-        budget = dict(_budgets_of(session, run))[scope]
+        budget = dict(_budgets_of(session, run.wave, run.assignment))[scope]
         text = f"{_whose(scope)} has used {_shown(session.spent[scope], budget)}"
         hard = _level(session.spent[scope], budget) == _HARD
         return [*_told(session, BUDGET, run, text, critical=hard), *(_stop(session, scope, run, text) if hard else [])]
@@ -56,16 +66,16 @@ def note_told(session: Session, event: ev.FindingMade) -> None:
         scope = next(iter(session.overspent))
         run = session.runs[session.overspent.pop(scope)]
         spent = session.spent[scope]
-        spent.told = _level(spent, dict(_budgets_of(session, run))[scope])
+        spent.told = _level(spent, dict(_budgets_of(session, run.wave, run.assignment))[scope])
 
 
-def _budgets_of(session: Session, run: Run) -> list[tuple[str, Budget]]:
-    """(scope, budget) of all that this run's use counts against."""
-    wave = session.waves[run.wave].plan if run.wave >= 0 else None
-    agent = session.nodes[run.assignment].agent if run.assignment in session.nodes else None
+def _budgets_of(session: Session, wave: int, assignment: str) -> list[tuple[str, Budget]]:
+    """(scope, budget) of all that the use of a run of this assignment counts against."""
+    plan = session.waves[wave].plan if wave >= 0 else None
+    agent = session.nodes[assignment].agent if assignment in session.nodes else None
     found = [
         (f"agent {agent.name}", agent.budget) if agent is not None else ("", None),
-        (f"wave {wave.name}", wave.budget) if wave is not None else ("", None),
+        (f"wave {plan.name}", plan.budget) if plan is not None else ("", None),
         ("session", session.plan.session.budget),
     ]
     return [(scope, budget) for scope, budget in found if budget is not None]

@@ -68,6 +68,7 @@ def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting |
         attempt=spec["attempt"],
         permissions=spec.get("permissions", "edit"),
         resume=spec.get("resume", ""),
+        money_left=spec.get("money_left"),
         used_before=Used(**spec["used_before"]) if spec.get("resume") and spec.get("used_before") else None,
     )
     reader = program.reader(deployment)

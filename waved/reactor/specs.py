@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import wcmatch.glob  # noqa: F401 — `waved.plan.globs` does when it is first asked: not while a session waits for it
 
+from waved.domain import budgets
 from waved.domain import events as ev
 from waved.domain.state import Node, Session, WaveState
 from waved.plan import globs
@@ -176,6 +177,7 @@ def _program(
         "cwd": _inside(session, agent.cwd),
         "stop_grace": agent.stop_grace or session.plan.session.stop_grace,
         "resume": starting.resume,
+        "money_left": budgets.money_left(session, wave.index, starting.assignment),
         "resources": resources_of(session.plan.session.resources, agent.resources),
         "sandbox": sandbox_of(session.plan.session.sandbox, agent.sandbox),
         "reading": {

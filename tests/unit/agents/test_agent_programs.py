@@ -64,6 +64,14 @@ GEMINI = ["gemini", "--output-format", "stream-json", "--approval-mode", "auto_e
             None,
         ),
         ("claude", {"prompt": LONG}, CLAUDE, LONG.encode()),
+        ("claude", {"money_left": 1.5}, [*CLAUDE, "--max-budget-usd", "1.5000", "--", "Fix it."], None),
+        ("claude", {"money_left": 0.0}, [*CLAUDE, "--max-budget-usd", "0.0001", "--", "Fix it."], None),
+        (
+            "claude",
+            {"money_left": 1.5, "args": ["--max-budget-usd=1"]},
+            [*CLAUDE, "--max-budget-usd=1", "--", "Fix it."],
+            None,
+        ),
         ("codex", {}, [*CODEX, *NEVER, "-"], b"Fix it."),
         ("codex", {"prompt": LONG}, [*CODEX, *NEVER, "-"], LONG.encode()),
         (

@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.domain.driving import Guarded, agent, kinds, one_wave, outcomes
 from waved.domain import events as ev
 from waved.domain import requests
+from waved.domain.budgets import money_left
 
 
 def acts(driver: Guarded, run: str, tokens: int, cost: float | None = None, **more: Any) -> list[ev.Event]:
@@ -45,6 +46,19 @@ def test_a_cost_that_nobody_tells_exhausts_no_budget() -> None:
     assert acts(driver, "a#1", 10**9) == []
     assert driver.session.spent["agent a"].cost is None
     assert "run.stopping" in kinds(acts(driver, "a#1", 10**9, cost=1.5))
+
+
+def test_the_least_that_any_budget_leaves_is_what_a_run_may_spend() -> None:
+    whole = one_wave(agent("a", budget={"cost": 3}), agent("b"), budget={"cost": 4})
+    driver = Guarded(whole)
+    session = driver.session
+    assert [money_left(session, 0, name) for name in ("a", "b")] == [3.0, 4.0]
+    acts(driver, "a#1", 10, cost=2.5)
+    assert [money_left(session, 0, name) for name in ("a", "b")] == [0.5, 1.5]
+    acts(driver, "a#1", 10, cost=3.5)
+    assert money_left(session, 0, "a") == 0.0
+    plain = Guarded(one_wave(agent("a", budget={"tokens": 10}))).session
+    assert money_left(plain, 0, "a") is None
 
 
 def test_the_waves_budget_stops_all_of_it_and_what_waits() -> None:
