@@ -78,7 +78,7 @@ class Recorded:
         return [self.thought, *compact]
 
 
-def _files() -> Iterator[tuple[str, str]]:
+def files_of_repository() -> Iterator[tuple[str, str]]:
     """This repository's files, again and again."""
     found = sorted(path for folder in ("waved", "wavectl", "tests", "docs") for path in (ROOT / folder).rglob("*.*"))
     texts = [(str(path.relative_to(ROOT)), path) for path in found if path.suffix in (".py", ".md", ".toml")]
@@ -88,7 +88,7 @@ def _files() -> Iterator[tuple[str, str]]:
 def write_log(target: Path, size: int, *, short: bool = False) -> dict[str, Any]:
     """A log of about that many bytes, and what it is made of. `short`: no result is longer than 500 characters."""
     recorded, lengths, written = Recorded(), [], 0
-    files = _files()
+    files = files_of_repository()
     with target.open("w", encoding="utf-8") as log:
         log.write(recorded.first + "\n")
         for number in itertools.count():
@@ -107,7 +107,7 @@ def write_log(target: Path, size: int, *, short: bool = False) -> dict[str, Any]
 
 
 @contextmanager
-def _claude(folder: Path, script: str) -> Iterator[Path]:
+def claude_on_path(folder: Path, script: str) -> Iterator[Path]:
     """A program named claude on PATH, for as long as this lasts."""
     program = folder / "bin" / "claude"
     program.parent.mkdir()
@@ -156,7 +156,7 @@ def _alone(report: Report, setting: str, size: int, repeat: int, *, short: bool)
         log = folder / "log"
         made = write_log(log, size, short=short)
         found: dict[bool, list[tuple[float, dict[str, Any]]]] = {False: [], True: []}
-        with _claude(folder, f'#!/bin/sh\nexec cat "{log}"\n') as program:
+        with claude_on_path(folder, f'#!/bin/sh\nexec cat "{log}"\n') as program:
             for _ in range(repeat):
                 for read, agent in ((False, {"command": [str(program)]}), (True, {"use": "claude", "prompt": "x"})):
                     found[read].append(one(running, agent, log.stat().st_size))
@@ -172,13 +172,13 @@ def _alone(report: Report, setting: str, size: int, repeat: int, *, short: bool)
 
 def _together(report: Report, count: int, seconds: float, pause: float) -> None:
     """Many agents that print a line each `pause` seconds."""
-    recorded, files = Recorded(), _files()
+    recorded, files = Recorded(), files_of_repository()
     with scratch() as folder, daemon() as running:
         log = folder / "rounds"
         rounds = ["\n".join(recorded.round(number, *next(files))) for number in range(200)]
         log.write_text("\n\n".join(rounds))
         script = PACED.format(python=sys.executable, log=str(log), seconds=seconds + 6, pause=pause, last=recorded.last)
-        with _claude(folder, script):
+        with claude_on_path(folder, script):
             session = running.deploy([{"name": f"a{n}", "use": "claude", "prompt": "x"} for n in range(count)])
             while running.client.status(session)["agents"]["running"] < count:
                 time.sleep(0.2)

@@ -46,7 +46,9 @@ def ink_of(environ: dict[str, str] | os._Environ[str] = os.environ) -> Ink:
 
 
 def size() -> tuple[int, int]:
-    """Columns and lines."""
+    """Columns and lines, as the terminal has them: what a shell has exported would not follow when it is resized."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     found = shutil.get_terminal_size((80, 24))
     return found.columns, found.lines
 
