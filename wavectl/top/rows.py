@@ -55,10 +55,11 @@ def rows_of(view: dict[str, Any], now: float) -> list[Row]:
     for finding in view.get("findings", ()):
         if finding["cleared"] is None and finding["assignment"]:
             found[finding["assignment"]] = found.get(finding["assignment"], 0) + 1
-    return [_row(wave, one, found, now) for wave in view["waves"] for one in wave["assignments"]]
+    here = f"{view['workspace']}/"
+    return [_row(wave, one, found, here, now) for wave in view["waves"] for one in wave["assignments"]]
 
 
-def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], now: float) -> Row:
+def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], here: str, now: float) -> Row:
     word = word_of(one)
     last = one["runs"][-1] if one["runs"] else None
     if last is not None and last["state"] != "ended":
@@ -68,7 +69,7 @@ def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], no
         key=one["key"],
         wave=wave["name"],
         word=word,
-        at=_at(one, last, word, now),
+        at=_at(one, last, word, now).replace(here, ""),  # paths as the workspace has them
         took=elapsed(one, now),
         limit=_limit(wave, one, last),
         tokens=sum(run["usage"].get("input", 0) + run["usage"].get("output", 0) for run in one["runs"]),

@@ -114,7 +114,7 @@ def test_the_timeline_tells_both_times_and_draws_a_bar_for_each(view: dict[str, 
     page = drawn(known(view), Looking(80, 24, page="session", tab="timeline"))
     assert "one after another" in page
     assert "in parallel" in page
-    bars = [line for line in page.splitlines() if any(mark in line for mark in "█▒▏") and "│" not in line]
+    bars = [line for line in page.splitlines() if any(mark in line for mark in "━╍") and "│" not in line]
     assert {"reader", "api", "ui"} <= {word for line in bars for word in line.split()}
 
 

@@ -9,13 +9,12 @@ from wavectl.top.ink import Ink, fit
 from wavectl.top.looking import Looking, window
 from wavectl.top.rows import Row, fitting, ordered, rows_of
 from wavectl.views.acting import amount
-from wavectl.views.status import wave_title
 from wavectl.views.text import cut, dollars, lasting, one_line, visible
-from wavectl.views.words import coloured, glyph
+from wavectl.views.words import coloured, glyph, word_of
 
-_TIME, _GAUGE, _TOKENS, _COST, _FILES, _TRY, _STATE = 12, 8, 6, 7, 5, 3, 11
-_GAUGE_FROM = 100
-"""Columns from which there is room for a gauge of the time."""
+_TIME, _GAUGE, _TOKENS, _COST, _FILES, _TRY = 10, 8, 6, 7, 5, 3
+_ROOMY = 100
+"""Columns from which there is room for the cost, a gauge of the time, and the longest word for a state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +55,14 @@ def names_of(lines: list[Line]) -> list[str]:
 
 
 def first_choice(view: dict[str, Any], looking: Looking, now: float) -> str:
-    """Who is chosen when nobody was: the first agent of the wave under way."""
+    """Who is chosen when nobody was: in the wave under way the first agent that runs, else its first."""
     rows = rows_of(view, now)
     here = next((wave["name"] for wave in view["waves"] if wave["state"] in ("running", "gate")), "")
     shown = {line.row.key for line in lines_of(view, looking, now) if line.row is not None}
     inside = [row.key for row in rows if row.key in shown]
-    return next((row.key for row in rows if row.wave == here and row.key in shown), inside[0] if inside else "")
+    inside = [row.key for row in rows if row.wave == here and row.key in shown] or inside
+    running = (row.key for row in rows if row.wave == here and row.key in shown and row.word == "running")
+    return next(running, inside[0] if inside else "")
 
 
 def draw(view: dict[str, Any], looking: Looking, ink: Ink, width: int, room: int, now: float) -> list[str]:
@@ -90,12 +91,15 @@ def draw(view: dict[str, Any], looking: Looking, ink: Ink, width: int, room: int
 
 def _title(wave: dict[str, Any], ink: Ink, now: float) -> str:
     good = sum(1 for one in wave["assignments"] if one["outcome"] == "succeeded")
-    total = len(wave["assignments"])
-    limit = ""
-    if wave["deadline"] is not None and wave["started"] is not None and wave["ended"] is None:
-        limit = f" of {lasting(wave['deadline'] - wave['started'])}"
-    title = wave_title({**wave, "reason": ""}, ink, now) + limit
-    said = title + ink(f"  {good} of {total} succeeded", "dim")
+    word = word_of(wave)
+    said = f"{glyph(word, ink)} {ink(one_line(wave['name']), 'bold')}  {coloured(word, ink)}"
+    if wave["started"] is not None:
+        end = wave["ended"] if wave["ended"] is not None else now
+        said += f"  {lasting(max(0.0, end - wave['started']))}"
+        if wave["deadline"] is not None and wave["ended"] is None:
+            said += f" of {short(round(wave['deadline'] - wave['started']))}"
+    said += f"  {good} of {len(wave['assignments'])} succeeded"
+    said += ink(f"  start skew {lasting(wave['skew'])}", "dim") if wave["skew"] is not None else ""
     gate = wave["gate"]
     if wave["state"] == "gate" and gate is not None:
         check = next((each for each in gate["checks"] if each["state"] == "running"), None)
@@ -109,6 +113,7 @@ class Shape:
 
     name: int
     at: int
+    state: int
     gauge: bool
     tokens: bool
     cost: bool
@@ -117,17 +122,18 @@ class Shape:
     def of(cls, rows: list[Row], width: int) -> Shape:
         """What fits; what an agent is at gets all that is left."""
         tokens = any(row.tokens for row in rows)
-        cost = any(row.cost is not None for row in rows)
-        gauge = width >= _GAUGE_FROM
-        fixed = 4 + 1 + _STATE + 1 + 1 + _TIME + 1 + _FILES + 1 + _TRY + (_GAUGE + 1 if gauge else 0)
+        gauge = width >= _ROOMY
+        cost = gauge and any(row.cost is not None for row in rows)
+        state = 11 if gauge else 9
+        fixed = 4 + 1 + state + 1 + 1 + _TIME + 1 + _FILES + 1 + _TRY + (_GAUGE + 1 if gauge else 0)
         fixed += (_TOKENS + 1 if tokens else 0) + (_COST + 1 if cost else 0)
         longest = max((visible(row.key) for row in rows), default=8)
-        name = max(8, min(longest, (width - fixed) * 6 // 10))
-        return cls(name, max(0, width - fixed - name), gauge, tokens, cost)
+        name = max(8, min(longest, (width - fixed) * 9 // 20))
+        return cls(name, max(0, width - fixed - name), state, gauge, tokens, cost)
 
     def heads(self) -> str:
         """The names of the columns."""
-        line = f"    {fit('AGENT', self.name)} {fit('STATE', _STATE)} {fit('AT', self.at)} {'TIME/LIMIT':>{_TIME}}"
+        line = f"    {fit('AGENT', self.name)} {fit('STATE', self.state)} {fit('AT', self.at)} {'TIME/LIMIT':>{_TIME}}"
         line += " " * (_GAUGE + 1) if self.gauge else ""
         line += f" {'TOKENS':>{_TOKENS}}" if self.tokens else ""
         line += f" {'COST':>{_COST}}" if self.cost else ""
@@ -138,7 +144,8 @@ class Shape:
         # What was found of it is said where the eye is: at its name.
         sign = glyph(row.word, ink) if not row.findings else ink("!", "yellow")
         at = ink(row.at, "" if row.failing else "dim") if row.word != "running" else row.at
-        line = f"  {sign} {fit(one_line(row.key), self.name)} {fit(coloured(row.word, ink), _STATE)} {fit(at, self.at)}"
+        line = f"  {sign} {fit(one_line(row.key), self.name)} {fit(coloured(row.word, ink), self.state)}"
+        line += f" {fit(at, self.at)}"
         line += f" {fit_right(_time(row), _TIME)}"
         line += f" {gauge(row, ink)}" if self.gauge else ""
         line += f" {amount(row.tokens) if row.tokens else '':>{_TOKENS}}" if self.tokens else ""

@@ -10,7 +10,7 @@ from wavectl.top.looking import TABS, Looking
 from wavectl.top.pages import agents, checks, findings, timeline
 from wavectl.top.pages.notes import notes_of
 from wavectl.views.acting import amount
-from wavectl.views.text import cut, dollars, lasting, one_line
+from wavectl.views.text import cut, dollars, lasting, one_line, visible
 from wavectl.views.words import coloured, glyph, word_of
 
 _COUNTS = (("succeeded", "green", "█"), ("running", "cyan", "▓"), ("failed", "red", "▒"), ("skipped", "dim", "░"))
@@ -63,8 +63,10 @@ def head(view: dict[str, Any], ink: Ink, width: int, now: float) -> list[str]:
         position = min(sum(1 for wave in done if wave["state"] == "ended") + 1, total)
         parts.append(f"wave {one_line(view['wave'])} ({position} of {total})")
     parts.append(took + limit)
+    line = "  ".join(parts)
+    known = view["session"] if visible(line) + len(view["session"]) + 3 <= width else ""
     return [
-        apart("  ".join(parts), ink(f"{view['session']} ", "dim"), width),
+        apart(line, ink(f"{known} ", "dim"), width),
         apart(_counts(view, ink, width), _used(view, ink) + " ", width),
         *(cut(f" {note}", width) for note in notes_of(view, ink)[:_MOST_NOTES]),
     ]

@@ -11,6 +11,8 @@ from wavectl.views.text import cut, lasting, one_line, visible
 from wavectl.views.words import glyph, word_of
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_LETTERS = {"ok": "━", "going": "━", "bad": "╍", "still": "┄"}
+"""Of a bar: how a run went is not said by its colour alone."""
 _LABEL = "one after another"
 
 
@@ -137,11 +139,9 @@ def _bar(bar: Bar, ink: Ink, names: int, cells: int, whole: float) -> str:
     colours = {"ok": "green", "bad": "red", "going": "cyan", "still": "blue"}
     for start, end, how in bar.runs:
         begin = min(int(start * scale), cells - 1)
-        letters = {"bad": "▒", "still": "░"}.get(how)
-        text = _block(start * scale - begin, (end - start) * scale)
-        for at, letter in enumerate(text[: cells - begin], begin):
-            drawn[at] = letters if letters and letter != " " else letter
-            styles[at] = colours[how]
+        until = max(begin + 1, min(cells, round(end * scale)))
+        for at in range(begin, until):
+            drawn[at], styles[at] = _LETTERS[how], colours[how]
     for moment in bar.marks:
         at = min(max(int(moment * scale), 0), cells - 1)
         drawn[at], styles[at] = "!", "yellow"
