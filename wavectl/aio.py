@@ -108,7 +108,7 @@ class AsyncClient:
         self.timeout = timeout
         self.reconnect = reconnect
         self.on_absence: Callable[[NoDaemonError], None] | None = None
-        """Told each time before a request that may wait for the daemon is tried again."""
+        """Told each time before a request that may wait for the daemon is tried again; may raise, to give it up."""
         self._start = start
         self._ids = itertools.count(1)
         self._context: zmq.asyncio.Context | None = None

@@ -56,7 +56,7 @@ class Client:
         self.timeout = timeout
         self.reconnect = reconnect
         self.on_absence: Callable[[NoDaemonError], None] | None = None
-        """Told each time before a request that may wait for the daemon is tried again."""
+        """Told each time before a request that may wait for the daemon is tried again; may raise, to give it up."""
         self._ids = itertools.count(1)
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None

@@ -210,6 +210,7 @@ class Top(App[None]):
                 looking.dialog = actions.rollback_question(action, reply)
             else:
                 looking.say(actions.told(action, reply), time.time())
+                self.feed.hurry = True
         self.redraw()
 
 

@@ -23,7 +23,9 @@ PACE = 0.25
 """Seconds between two looks at what happened: at most four a second."""
 _LONG_POLL = 20.0
 _SHARE = 60
-"""A view is read again no sooner than after so many times what reading it took."""
+"""A view is read again no sooner than after so many times what reading it took, """
+_LONGEST = 2.0
+"""or these seconds, if that is less."""
 _ROUGH = 3.0
 """Seconds after which small changes are shown, too: files changed, snapshots taken."""
 _PAGE = 2000
@@ -45,11 +47,15 @@ class Feed:
 
     def __init__(self, endpoint: str | None, board: Board, changed: Callable[[], None]) -> None:
         self._client = AsyncClient(endpoint, timeout=5.0)
-        self._client.on_absence = self._missed
+        self._client.on_absence = _at_once
         self._board = board
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._output: asyncio.Task[None] | None = None
+        self.hurry = False
+        """A person has done something: what follows is to be seen at once."""
+        self._after: int | None = None
+        """The number of the last event of the session that was taken in."""
         self.gone = ""
         """Why the session that was looked at cannot be any more; "" while it can."""
 
@@ -57,7 +63,7 @@ class Feed:
 
     def follow(self, session: str) -> None:
         """From now on follow this session; "": the list of all."""
-        self.gone = ""
+        self.gone, self._after = "", None
         self._replace("_task", self._lasting(lambda: self._session(session) if session else self._list()))
 
     def read(self, transcript: Transcript | None, session: str = "") -> None:
@@ -131,29 +137,35 @@ class Feed:
         board = self._board
         if board.view is None:
             return
-        session, after, stale = board.view["session"], board.view["last_seq"], False
-        before = {"session": session, "kinds": [*Narrator.KINDS], "after": max(0, after - _BEFORE), "limit": _PAGE}
-        past = await self._client.request("events.read", {**before, "wait": 0.0})
-        board.absorb([event for event in past["events"] if event["seq"] <= after])
-        self._changed()
+        session, stale = board.view["session"], False
+        if self._after is None:
+            await self._past(session, board.view["last_seq"])
+        after = self._after if self._after is not None else board.view["last_seq"]
         while True:
             began = time.monotonic()
-            due = read_at + max(PACE, cost * _SHARE)
+            due = read_at + (0.0 if self.hurry else min(max(PACE, cost * _SHARE), _LONGEST))
             wait = _LONG_POLL
             if stale:
                 wait = max(0.0, due - began)
             elif board.rough:
                 wait = max(0.0, read_at + _ROUGH - began)
-            params = {"session": session, "kinds": [], "after": after, "limit": _PAGE, "wait": min(wait, _LONG_POLL)}
+            params: dict[str, Any] = {
+                "session": session,
+                "kinds": [],
+                "after": after,
+                "limit": _PAGE,
+                "wait": min(wait, _LONG_POLL),
+            }
             reply = await self._client.request("events.read", params, wait=wait)
             self._heard()
             events = reply["events"]
             if events:
-                after = events[-1]["seq"]
+                after = self._after = events[-1]["seq"]
                 stale = board.absorb(events) or stale
                 self._changed()
             now = time.monotonic()
             if (stale and now >= due) or (board.rough and now >= read_at + _ROUGH):
+                self.hurry = False
                 cost, stale = await self._look(session), False
                 read_at = time.monotonic()
                 # What happened between the last reply and this view is in both; nothing is taken in twice that counts.
@@ -162,6 +174,14 @@ class Feed:
                 metrics_at = time.monotonic() + _METRICS_PACE
             if not reply["more"]:
                 await asyncio.sleep(max(0.0, began + PACE - time.monotonic()))
+
+    async def _past(self, session: str, until: int) -> None:
+        """What happened before somebody looked: the last of it."""
+        question = {"session": session, "kinds": [*Narrator.KINDS], "after": max(0, until - _BEFORE), "limit": _PAGE}
+        reply = await self._client.request("events.read", {**question, "wait": 0.0})
+        self._board.absorb([event for event in reply["events"] if event["seq"] <= until])
+        self._after = until
+        self._changed()
 
     async def _look(self, session: str) -> float:
         """Read the view; returns the seconds that took."""
@@ -211,6 +231,11 @@ class Feed:
             if reader.drained:
                 pause = PACE if lines else min(pause * 1.5, 1.0)
                 await asyncio.sleep(pause)
+
+
+def _at_once(error: NoDaemonError) -> None:
+    """Do not try again behind a person's back: that the daemon is away is shown."""
+    raise error
 
 
 def _program(view: dict[str, Any] | None, run: str) -> tuple[str, str]:

@@ -88,9 +88,7 @@ def _at(one: dict[str, Any], last: dict[str, Any] | None, word: str, now: float)
     if word == "waiting" and one["requires"]:
         return "needs " + ", ".join(map(one_line, one["requires"]))
     if word == "frozen" and last is not None:
-        holders = [name for name in last.get("frozen_for", ()) if name != "person"]
-        by_person = "person" in last.get("frozen_for", ())
-        return "stands still: " + (", ".join(holders) or "a person wants it so" if by_person or holders else "…")
+        return "frozen for " + (", ".join(last.get("frozen_for", ())).replace("person", "a person") or "a moment")
     if one["state"] == "checking":
         check = next((each for each in (one["gate"] or {"checks": []})["checks"] if each["state"] == "running"), None)
         return f"its gate: {one_line(check['name'])}" if check else "its gate"

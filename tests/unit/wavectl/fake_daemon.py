@@ -42,6 +42,7 @@ class FakeDaemon:
         self.drop_after: str | None = None
         """End without an answer when this method is asked for (once)."""
         self.page = 1000
+        self.guarded = False
         self.sessions: dict[str, Session] = {}
         self.journal: list[ev.Event] = []
         self._now = START
@@ -204,7 +205,7 @@ class FakeDaemon:
         self.record(
             ev.SessionSubmitted(
                 session, params["plan"], params["workspace"], params["plan_path"], params["submitted_by"],
-                token=params["token"],
+                token=params["token"], guarded=self.guarded,
             )
         )  # fmt: skip
         return {"session": session, "after": after}
@@ -258,7 +259,8 @@ class FakeDaemon:
             raise NotFoundError(f"no run {params['run']}")
         pieces = self.outputs.get(run.id, [])
         whole = b"".join(data for _, _, data in pieces)
-        start = min(params["offset"], len(whole))
+        wanted = params["offset"]
+        start = max(0, len(whole) + wanted) if wanted < 0 else min(wanted, len(whole))
         data = whole[start : start + params["limit"]]
         records, at = [], 0
         for when, stream, piece in pieces:

@@ -31,10 +31,13 @@ PLAN = {
 
 
 @contextmanager
-def daemon_with_session(folder: Path, plan: dict[str, Any] | None = None, **options: Any) -> Iterator[FakeDaemon]:
+def daemon_with_session(
+    folder: Path, plan: dict[str, Any] | None = None, *, guarded: bool = False, **options: Any
+) -> Iterator[FakeDaemon]:
     """A fake daemon on which a session stands in its second wave: `api` runs, `ui` has failed."""
     options = {"exits": {"ui": 3}, "hold": {"api"}, **options}
     with FakeDaemon(folder, **options) as daemon, Client(daemon.endpoint) as client:
+        daemon.guarded = guarded
         params = {"plan": plan or PLAN, "source": "", "plan_path": "", "workspace": "/w/shop",
                   "environment": {}, "waive": [], "submitted_by": "t"}  # fmt: skip
         client.request("session.submit", params)

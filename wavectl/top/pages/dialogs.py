@@ -10,8 +10,8 @@ from wavectl.views.text import cut, one_line, visible
 
 HELP = (
     "Anywhere",
-    "  ?  this help        q  quit          Esc  back          /  filter, search",
-    "  ↑ ↓ PgUp PgDn Home End (also k j g G)  move             Ctrl-Z  suspend",
+    "  ?  help    q  quit    Esc  back    /  filter, search    Ctrl-Z  suspend",
+    "  ↑ ↓ PgUp PgDn Home End, or k j g G  move",
     "A session",
     "  1 2 3 4, Tab  agents, timeline, findings, checks",
     "  ⏎  output of the agent; opens and closes a wave",
@@ -63,7 +63,7 @@ def _foot(dialog: Dialog, ink: Ink) -> str:
     if dialog.wish is not None:
         return f"{ink(' y ', 'reverse')} yes    {ink(' n ', 'reverse')} no"
     if dialog.choices:
-        return ink("Esc: nothing of these", "dim")
+        return ink("Esc: none of these", "dim")
     return ink("any key closes this", "dim")
 
 

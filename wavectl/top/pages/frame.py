@@ -23,6 +23,9 @@ _KEYS = {
 }  # fmt: skip
 
 
+_ROOMY = 120
+
+
 def keys(looking: Looking, ink: Ink) -> str:
     """The keys that matter here, as many as there is room for; what is typed, while somebody types."""
     if looking.typing is not None:
@@ -44,8 +47,9 @@ def message(board: Board, looking: Looking, ink: Ink, clock: float) -> str:
     """That the daemon is away; else what was said last; else the newest that happened."""
     link = board.link
     if not link.up and link.since:
-        # Kept short: why and what to do must both fit.
-        said = f" the daemon is away ({lasting(max(0.0, clock - link.since))}): {one_line(link.why)}"
+        # What to do must fit; why is said where there is room for it.
+        said = f" the daemon is away ({lasting(max(0.0, clock - link.since))})"
+        said += f": {one_line(link.why)}" if looking.width >= _ROOMY or not link.hint else ", waiting for it"
         hint = one_line(link.hint) or "trying again"
         return ink(apart(cut(said, looking.width - min(len(hint), looking.width // 2) - 2), hint, looking.width),
                    "reverse", "yellow")  # fmt: skip
