@@ -6,6 +6,7 @@ nothing is changed or decided here.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from functools import partial
 from waved.domain import events as ev
 from waved.domain.state import Session
 from waved.domain.state_guards import Finding, key_of
+from waved.errors import ResourceError
 from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
 from waved.monitors.base import Running as AtWork
 from waved.workspace.attribution import attribute
@@ -22,6 +24,8 @@ LABEL = "guard"
 """The monitor of what hinders the guard itself: told, never reacted to."""
 MOST_DIRTY = 5_000
 """Paths known to have changed since the last snapshot; with more, the next one looks at all files."""
+BEGIN_TIME = 120.0
+"""Seconds a restore waits for the engine: one that was cut off is done again while the next daemon's is being made."""
 Maker = Callable[[Sequence[object], Site, Callable[[Batch], None]], Watching]
 
 
@@ -43,6 +47,8 @@ class Guard:
         """Every change from now on is seen; or none will be."""
         self._closed = False
         self._engine: Watching | None = None
+        self._decided = threading.Event()
+        """There is an engine now, or there will be none."""
         self._problem = ""
         """Why there is no engine, or it sees nothing any more."""
         self._dirty: set[str] | None = set()
@@ -75,6 +81,7 @@ class Guard:
             engine.close()
             return
         self._engine = engine
+        self._decided.set()
         engine.judge(_OPEN)  # answered as soon as no change can be missed
         engine.set_running(self._at_work)
         if self._unseen:
@@ -85,6 +92,7 @@ class Guard:
 
     def _failed(self, problem: str) -> None:
         self._problem, self.ready = problem, True
+        self._decided.set()
         self._say(problem)
         for gate, index in self._early:
             self.judge(gate, index)
@@ -93,6 +101,7 @@ class Guard:
     def close(self) -> None:
         """Stop watching."""
         self._closed = True
+        self._decided.set()
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -162,9 +171,16 @@ class Guard:
     # --- what snapshots and restores ask of it; from any thread -------------------------------------------------
 
     def is_good(self, monitor: str, path: str, data: bytes) -> bool:
-        """Whether a monitor would find nothing in this version of a file; so where nobody can say."""
+        """Whether a monitor would find nothing in this version of a file; waits for the engine that is asked.
+
+        Raises ResourceError where nobody can say: to guess would be to bring back what is broken.
+        """
+        self._decided.wait(BEGIN_TIME)
         engine = self._engine
-        return engine is None or engine.is_good(monitor, path, data)
+        if engine is None:
+            why = self._problem or ("the session is over" if self._closed else "its monitors have not begun yet")
+            raise ResourceError(f"nobody can say which version of {path} is good: {why}")
+        return engine.is_good(monitor, path, data)
 
     def pause(self, paths: Iterable[str] | None) -> None:
         """waved itself writes these now."""
