@@ -1,4 +1,5 @@
-"""Guards: from the write of a corrupt line to the sighting, at two sizes of a repository, beside shell checks.
+"""Guards: from the write of a corrupt line to the sighting, to the tree that stands still and to the file restored, at
+two sizes of a repository, beside shell checks.
 
 Also what monitors cost at rest and while sweeping, and that none of 10,000 changes is missed while memory stays flat.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.benchmarks.emergency import emergencies
 from tests.benchmarks.harness import scratch
 from tests.benchmarks.probe import BenchmarkError
 from tests.benchmarks.report import Report, Row, median, run
@@ -103,6 +105,7 @@ def measure(report: Report, options: argparse.Namespace) -> None:
                 if files == min(options.files):
                     _flood(report, workspace, found)
             _sweep(report, folder, files)
+            emergencies(report, options, workspace, files, GOOD)
             if not options.no_peers:
                 _shell(report, options, workspace, files)
 
