@@ -5,10 +5,11 @@ A process that is killed in the middle leaves no lock and no half snapshot: the 
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -159,14 +160,28 @@ def quoted(path: bytes) -> bytes:
 
 
 def sweep(git_dir: Path) -> None:
-    """Remove what killed git processes left: locks, half packs, crash reports. Only with the store's lock held."""
+    """Remove what killed git processes left: locks, half packs, crash reports. Only with the store's lock held.
+
+    A git whose daemon was killed may itself still be at its end, and remove or make what is looked at here.
+    """
     for pattern in ("*.lock", "fast_import_crash_*", "refs/**/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*"):
-        for path in git_dir.glob(pattern):
-            path.unlink(missing_ok=True)
+        _remove(git_dir, pattern, Path.unlink)
     for pattern in ("objects/??/tmp_obj_*", "objects/tmp_objdir-*/*", "objects/tmp_objdir-*/*/*"):
-        for path in git_dir.glob(pattern):
-            if not path.is_dir():
-                path.unlink(missing_ok=True)
+        _remove(git_dir, pattern, lambda path: None if path.is_dir() else path.unlink())
     for pattern in ("objects/tmp_objdir-*/*", "objects/tmp_objdir-*"):
-        for path in git_dir.glob(pattern):
-            path.rmdir()
+        _remove(git_dir, pattern, Path.rmdir)
+
+
+def _remove(git_dir: Path, pattern: str, remove: Callable[[Path], None]) -> None:
+    try:
+        found = list(git_dir.glob(pattern))
+    except FileNotFoundError:
+        return  # a folder went away while it was read: what is left is swept with the next snapshot
+    for path in found:
+        try:
+            remove(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
