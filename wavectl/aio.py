@@ -91,11 +91,14 @@ class _Line:
         self._fail(transport.BrokenError())
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(zmq.ZMQError):
-            self._socket.disable_monitor()
-        self._socket.close(0)
-        self._monitor.close(0)
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            # Whoever closes may be cancelled himself; a socket left open would have the context wait for ever.
+            with suppress(zmq.ZMQError):
+                self._socket.disable_monitor()
+            self._socket.close(0)
+            self._monitor.close(0)
 
 
 class AsyncClient:
