@@ -325,6 +325,16 @@ class AsyncClient:
         found: Names = (await self.request("session.approve", params))["approved"]
         return found
 
+    async def export(self, session: str = "", path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """Write all that is known of a session into one zip file; on a thread, over a connection of its own."""
+        from wavectl.client import Client
+
+        def work() -> dict[str, Any]:
+            with Client(self.endpoint, self.timeout, reconnect=self.reconnect) as client:
+                return client.export(session, path)
+
+        return await asyncio.to_thread(work)
+
     async def logs(
         self,
         session: str,

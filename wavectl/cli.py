@@ -34,6 +34,7 @@ COMMANDS = {
     "approve": "Say that what a monitor found is right.",
     "rollback": "Bring files back to what they were.",
     "snapshots": "List, compare, bring back what is kept.",
+    "export": "Put all that is known of a session into one file.",
     "prune": "Forget sessions that have ended.",
     "daemon": "Start, stop, upgrade, or look at the daemon.",
     "keys": "Say who may use the daemon over TCP.",

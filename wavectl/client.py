@@ -310,6 +310,15 @@ class Client:
         found: Names = (self.request("session.approve", params))["approved"]
         return found
 
+    def export(self, session: str = "", path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """Write all that is known of a session into one zip file (`path`, or SESSION.zip here), which must not exist.
+
+        Returns {session, file, bytes, events, runs, files, problems}. Raises ConflictError when the file is there.
+        """
+        from wavectl.export import export
+
+        return export(self, session, None if path is None else Path(path))
+
     def logs(
         self,
         session: str,

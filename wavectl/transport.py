@@ -30,6 +30,8 @@ READ_ONLY = frozenset(
         "events.read",
         "logs.read",
         "session.metrics",
+        "files.list",
+        "files.read",
         "keys.list",
         "keys.server",
         "snapshots.list",

@@ -216,6 +216,11 @@ class Masks:
         self._mask = Mask(everything)
 
     @property
+    def now(self) -> Mask:
+        """What is known now; another thread may go on using it."""
+        return self._mask
+
+    @property
     def any(self) -> bool:
         """Whether there is anything to be masked."""
         return self._mask.any

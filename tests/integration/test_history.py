@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import signal
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.live import Daemon, agent_of, plan_of, wait_for, wave_of
+from wavectl import AsyncClient
 from waved.errors import BadRequestError, ConflictError, NoDaemonError, NotFoundError
 from waved.workspace.identity import folder_name
 from waved.workspace.shadow import Shadow
@@ -149,3 +154,57 @@ def test_the_configuration_file_has_old_sessions_go_by_themselves(short_tmp: Pat
         assert (daemon.state / "sessions" / second).exists()
     finally:
         daemon.end()
+
+
+def test_an_export_holds_all_of_a_session_and_none_of_its_secrets(
+    daemon: Daemon, workspace: Path, tmp_path: Path
+) -> None:
+    secret = "Zq8-very/secret.Value77"
+    command = "echo the token is $MY_TOKEN; echo ghp_abcdefghijklmnopqrstuvwxyz0123456789; touch up; sleep 600"
+    running = daemon.submit(
+        plan_of(wave_of("w", agent_of("talks", command)), name="exported"),
+        workspace,
+        environment={"base": {"PATH": os.environ["PATH"]}, "session": {"MY_TOKEN": secret}, "agents": {}},
+        source="# the plan as it was written\n",
+    )
+    wait_for(lambda: (workspace / "up").exists())
+    target = tmp_path / "it.zip"
+    with daemon.client() as client:
+        live = client.export(running, target)
+        assert not live["problems"]
+        with zipfile.ZipFile(target) as archive:
+            assert archive.testzip() is None
+            parts = {name.removeprefix(f"{running}/"): archive.read(name) for name in archive.namelist()}
+        assert {
+            "manifest.json", "events.jsonl", "view.json", "metrics.json", "plan.toml", "runs/talks.1/output",
+            "runs/talks.1/prompt.md", "runs/talks.1/context.json",
+        } <= parts.keys()  # fmt: skip
+        assert not [name for name in parts if "environment" in name]
+        assert not [name for name, content in parts.items() if secret.encode() in content or b"ghp_abc" in content]
+        assert parts["runs/talks.1/output"] == b"the token is [masked MY_TOKEN]\n[masked token]\n"
+        events = [json.loads(line) for line in parts["events.jsonl"].splitlines()]
+        view = json.loads(parts["view.json"])
+        assert [event["seq"] for event in events] == sorted({event["seq"] for event in events})
+        assert events[0]["kind"] == "session.submitted"
+        assert events[-1]["seq"] == view["last_seq"]
+        assert len(events) == live["events"] == json.loads(parts["manifest.json"])["events"]
+        assert {metric["name"] for metric in json.loads(parts["metrics.json"])["metrics"]} >= {"parallel_rate", "cost"}
+        before = target.read_bytes()
+        with pytest.raises(ConflictError, match="there already"):
+            client.export(running, target)
+        assert target.read_bytes() == before
+        with pytest.raises(NotFoundError, match="no folder"):
+            client.export(running, tmp_path / "nowhere" / "it.zip")
+        client.stop(running)
+        client.wait(running)
+        done = asyncio.run(exported(daemon, running, tmp_path / "ended.zip"))
+    with zipfile.ZipFile(tmp_path / "ended.zip") as archive:
+        assert json.loads(archive.read(f"{running}/view.json"))["outcome"] == "stopped"
+        assert {f"{running}/runs/talks.1/{name}" for name in ("exit", "spec.json")} <= set(archive.namelist())
+    assert done["events"] > live["events"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ended.zip", "it.zip"], "nothing unfinished is left"
+
+
+async def exported(daemon: Daemon, session: str, target: Path) -> dict[str, object]:
+    async with AsyncClient(str(daemon.socket)) as client:
+        return await client.export(session, target)

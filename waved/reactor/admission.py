@@ -25,11 +25,13 @@ from waved.reactor.sessions import Sessions
 VIEWING = frozenset(
     {
         "daemon.status", "session.list", "session.status", "session.metrics", "events.read", "logs.read",
-        "runs.usage", "snapshots.list", "snapshots.show", "snapshots.diff",
+        "files.list", "files.read", "runs.usage", "snapshots.list", "snapshots.show", "snapshots.diff",
     }
 )  # fmt: skip
 """Methods that change nothing: the role `view`."""
-OWN = frozenset({"session.status", "session.metrics", "events.read", "logs.read", "runs.usage"})
+OWN = frozenset(
+    {"session.status", "session.metrics", "events.read", "logs.read", "files.list", "files.read", "runs.usage"}
+)
 """Methods about one session, for an agent that may look at its own; and `session.list`."""
 KEYS = "keys."
 _REMEMBERED = 4096

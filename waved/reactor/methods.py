@@ -21,6 +21,7 @@ from waved.ipc import wire
 from waved.ipc.server import Asked
 from waved.plan.load import plan_from_json
 from waved.plan.models import Plan
+from waved.reactor import file_methods as files
 from waved.reactor import freeze_methods as freezing
 from waved.reactor import history_methods as history
 from waved.reactor import key_methods as keys
@@ -292,4 +293,6 @@ METHODS: dict[str, Method] = {
     "events.read": events_read,
     "runs.usage": runs_usage,
     "logs.read": logs_read,
+    "files.list": files.files_list,
+    "files.read": files.files_read,
 }
