@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import click
 
+from wavectl.absence import Absence
 from wavectl.client import Client
 from wavectl.cursor import Cursor, Event
 from wavectl.outcomes import exit_status, is_settled
@@ -156,11 +157,12 @@ def follow(client: Client, session: str, presenter: Presenter, ask: Callable[[],
     """
     cursor = Cursor(session)
     asking = ask or ask_at_terminal
+    absence = Absence(client)
     try:
         while True:
             try:
                 presenter.open()
-                view = _to_the_end(client, cursor, presenter)
+                view = _to_the_end(client, cursor, presenter, absence)
                 presenter.finish(view, client)
                 return exit_status(view)
             except KeyboardInterrupt:
@@ -184,13 +186,14 @@ def _answer(presenter: Presenter, ask: Callable[[], str]) -> str:
         return "detach"
 
 
-def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter) -> View:
+def _to_the_end(client: Client, cursor: Cursor, presenter: Presenter, absence: Absence) -> View:
     if cursor.after:  # not the first time: it may be over by now, and is to be drawn again in any case
         view = client.status(cursor.session, patience=client.reconnect)
         presenter.show([], view)
         if cursor.caught_up and (cursor.ended or cursor.held) and is_settled(view):
             return view
     for batch in client.batches(cursor):
+        absence.over()
         view = {}
         if batch and cursor.caught_up and presenter.wants_view(batch):
             view = client.status(cursor.session, patience=client.reconnect)

@@ -147,3 +147,28 @@ def test_daemon_status_and_stop(daemon: FakeDaemon, wavectl: Run) -> None:
     assert json.loads(wavectl("daemon", "status", "--json").output)["problems"] == []
     assert wavectl("daemon", "stop", "--sessions", "detach").output == "the daemon stops\n"
     assert isinstance(wavectl("daemon", "start").exception, ConflictError)
+
+
+def test_watch_says_that_the_daemon_is_away_and_goes_on_with_the_next(daemon: FakeDaemon, wavectl: Run) -> None:
+    daemon.hold = {"slow"}
+    wavectl("deploy", "slow=true", "--detach")
+
+    def crash() -> None:
+        pause = threading.Event()
+        while not any(params.get("wait") for method, params in list(daemon.asked) if method == "events.read"):
+            pause.wait(0.01)
+        daemon.stop()
+        daemon.start()
+        daemon.finish("slow")
+
+    crashing = threading.Thread(target=crash)
+    crashing.start()
+    done = wavectl("watch", "--plain")
+    crashing.join()
+
+    assert done.exit_code == 0
+    assert "the daemon is away: " in done.stderr
+    assert "waiting for it, 60 s at most" in done.stderr
+    assert "the daemon is back, after " in done.stderr
+    assert done.stdout.count("submitted as s1-deploy") == 1  # nothing is told twice
+    assert "deploy succeeded" in done.stdout
