@@ -13,6 +13,9 @@ import pytest
 
 from tests.live import Daemon, processes_of, wait_for
 
+# A report at the end of each of hundreds of sessions would cost more than what is tested; those of it ask for it.
+os.environ.setdefault("WAVED_REPORTS", "0")
+
 
 @pytest.fixture
 def short_tmp() -> Iterator[Path]:

@@ -25,6 +25,8 @@ COMMANDS = {
     "logs": "Show what agents printed.",
     "events": "Show what happened, event by event.",
     "metrics": "Show what was measured of a session, against its goals.",
+    "report": "Show the report of a session, or open it.",
+    "diff": "Show what a session changed.",
     "wait": "Wait until a session has ended.",
     "stop": "Stop a session, or one agent of it.",
     "retry": "Run failed agents again.",

@@ -238,6 +238,24 @@ class Client:
         found: Rows = self.request("session.metrics", {"session": session})["metrics"]
         return found
 
+    def report(self, session: str = "", form: str = "md") -> dict[str, Any]:
+        """The report of a session, one that goes on too: {session, format, content, live, path} (docs/report.md).
+
+        `form`: "md", "html" or "json". `path`: where the daemon keeps it, on its machine; "" for one made just now.
+        """
+        params = {"session": session, "format": form}
+        return self.request("session.report", params, wait=GIT_WAIT)
+
+    def diff(
+        self, session: str = "", paths: Sequence[str] = (), agents: Sequence[str] = (), *, stat: bool = False
+    ) -> dict[str, Any]:
+        """What a session has changed, to its end or to now: {files, diff, truncated, since, until}.
+
+        `paths`: only these files, folders or patterns; `agents`: only what these changed; `stat`: without the diff.
+        """
+        params = {"session": session, "paths": [*paths], "agents": [*agents], "stat": stat}
+        return self.request("session.diff", params, wait=GIT_WAIT)
+
     def stop(self, session: str = "", agent: str = "", reason: str = "") -> None:
         """End a session's agents (or one of them) and start no more; ConflictError when it has ended."""
         self.request("session.stop", {"session": session, "agent": agent, "reason": reason})

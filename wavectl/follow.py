@@ -18,6 +18,8 @@ from wavectl.views.text import Paint, width
 from waved.errors import ConflictError, ExitStatus, WavedError
 
 View = dict[str, Any]
+REPORT_WAIT = 10.0
+"""Seconds the summary waits for the report, to say where it is."""
 _TAIL_LINES = 8
 
 
@@ -250,4 +252,21 @@ def print_summary(view: View, client: Client) -> None:
         folder = f"{client.daemon_status()['state_dir']}/sessions/{view['session']}/runs"
     click.echo()
     for line in summary(view, Paint.on(), width(), tails, folder):
+        click.echo(line)
+    _name_report(view, client)
+
+
+def _name_report(view: View, client: Client) -> None:
+    """Where the report is: it is written right after the end, beside the daemon. An impatient person has Ctrl-C."""
+    from wavectl.views.report import report_lines
+
+    with suppress(WavedError, KeyboardInterrupt):
+        if view.get("report") and view["report"]["state"] == "writing":
+            params = {
+                "session": view["session"], "kinds": ["report.written"], "after": view["last_seq"], "limit": 1,
+                "wait": REPORT_WAIT,
+            }  # fmt: skip
+            client.request("events.read", params, wait=REPORT_WAIT)
+            view = client.status(view["session"])
+    for line in report_lines(view, Paint.on()):
         click.echo(line)

@@ -32,6 +32,8 @@ READ_ONLY = frozenset(
         "session.metrics",
         "files.list",
         "files.read",
+        "session.report",
+        "session.diff",
         "keys.list",
         "keys.server",
         "snapshots.list",

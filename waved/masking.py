@@ -197,6 +197,8 @@ class Masks:
 
     def __init__(self) -> None:
         self._secrets: dict[str, dict[str, str]] = {}
+        self.secrets: dict[str, str] = {}
+        """All of them: variable by value."""
         self._mask = NOTHING
 
     def keep(self, session: str, environment: Mapping[str, Any], marked: Sequence[str]) -> None:
@@ -213,6 +215,7 @@ class Masks:
         everything: dict[str, str] = {}
         for secrets in self._secrets.values():
             everything.update(secrets)
+        self.secrets = everything
         self._mask = Mask(everything)
 
     @property

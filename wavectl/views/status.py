@@ -8,6 +8,7 @@ from wavectl.views.acting import acting_note
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.checklists import in_short, of_completion, of_wave
 from wavectl.views.guards import guard_lines
+from wavectl.views.report import report_lines
 from wavectl.views.text import Paint, columns, first_line, lasting, one_line, size
 from wavectl.views.words import coloured, glyph, word_of
 
@@ -122,4 +123,5 @@ def status(view: dict[str, Any], paint: Paint, usage: dict[str, Any] | None = No
     done = of_completion(view)
     if view["state"] == "ended" and done is not None:
         lines += ["", *(f"  {line}" for line in in_short(done, paint))]
-    return lines
+    report = report_lines(view, paint)
+    return [*lines, "", *report] if report else lines

@@ -154,7 +154,9 @@ def _end(session: Session, outcome: str, reason: str) -> list[ev.Event]:
         why = "the session is over"
         stopping = [name for name in guards.background if session.runs[name].state != "stopping"]
         return [ev.RunStopping(session.id, name, why) for name in stopping]
-    return [ev.SessionEnded(session.id, outcome, reason)]
+    ended: list[ev.Event] = [ev.SessionEnded(session.id, outcome, reason)]
+    # Of a session that was refused there is nothing to report: nothing was started.
+    return [*ended, ev.ReportWriting(session.id)] if session.reported and session.started is not None else ended
 
 
 def _stop(session: Session, wave: WaveState, now: float) -> list[ev.Event]:

@@ -252,6 +252,22 @@ class ProviderLimit:
 
 
 @dataclass(slots=True)
+class ReportState:
+    """What became of the session's report and change log (requirement C3)."""
+
+    since: float
+    """When it was to be written."""
+    state: Literal["writing", "written", "failed"] = "writing"
+    files: list[str] = field(default_factory=list)
+    """In the workspace, relative to it."""
+    change_log: str = ""
+    snapshot: str = ""
+    """The commit of the snapshot of its end."""
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
 class Session:
     """One execution of a plan on one workspace."""
 
@@ -318,6 +334,10 @@ class Session:
     """Since when it is held: as long, its deadlines stand still."""
     guards: Guards | None = None
     """What watches its files; None: nothing does."""
+    reported: bool = False
+    """Its report is written when it has ended."""
+    report: ReportState | None = None
+    """None: it has not ended, or none is written."""
 
 
 def new_session(
@@ -330,9 +350,10 @@ def new_session(
     submitted_by: str,
     waived: list[str],
     guarded: bool = False,
+    reported: bool = False,
 ) -> Session:
     """The state right after submission: all assignments waiting, nothing started."""
-    session = Session(session_id, plan, workspace, submitted, plan_path, submitted_by, waived)
+    session = Session(session_id, plan, workspace, submitted, plan_path, submitted_by, waived, reported=reported)
     plan_graph = graph.build(plan)
     agents = {agent.name: agent for wave in plan.waves for agent in wave.agents}
     tasks = {task.name: task for wave in plan.waves for task in wave.tasks}

@@ -66,6 +66,22 @@ def view(session: Session, now: float) -> dict[str, Any]:
         **view_guards.view(session, now),
         "checklists": [each.as_dict() for each in checklists(session, now)],
         "metrics": metrics.measure(session, now).as_dict(),
+        "report": _report(session),
+    }
+
+
+def _report(session: Session) -> dict[str, Any] | None:
+    """What became of the report; None where none is written (yet)."""
+    report = session.report
+    if report is None:
+        return None
+    return {
+        "state": report.state,
+        "files": list(report.files),
+        "change_log": report.change_log,
+        "snapshot": report.snapshot,
+        "error": report.error[:_MAX_TEXT],
+        "seconds": report.seconds,
     }
 
 

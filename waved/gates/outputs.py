@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,18 +34,20 @@ class OutputResult:
     """What was found, relative to the workspace."""
 
 
-def check_outputs(workspace: Path, outputs: Sequence[Output]) -> list[OutputResult]:
+def check_outputs(workspace: Path, outputs: Sequence[Output], own: Collection[str] = ()) -> list[OutputResult]:
     """One result for each expected output, in order. Never raises: what cannot be looked at counts as missing.
+
+    `own`: files that waved itself has written, which are nobody's output.
 
     Reads the file system and may block on it, so it belongs on a helper thread.
     """
-    return [_check(workspace, output) for output in outputs]
+    return [_check(workspace, output, own) for output in outputs]
 
 
-def _check(workspace: Path, output: Output) -> OutputResult:
+def _check(workspace: Path, output: Output, own: Collection[str]) -> OutputResult:
     try:
         paths = globs.find(workspace, [output.path], max(MOST_FILES, output.min_files))
-        sizes = _sizes(workspace, paths)
+        sizes = _sizes(workspace, [path for path in paths if path not in own])
         ok, detail = _judge(workspace, output, sizes)
         files = tuple(sizes)
     except (PlanError, OSError, RuntimeError) as error:

@@ -11,6 +11,7 @@ from waved.gates.workspace import GIT_PATIENCE
 from waved.plan import globs
 from waved.plan.guards import FileSizeMonitor
 from waved.plan.models import Plan
+from waved.plan.reporting import report_files
 
 MOST_FILES = 100_000
 """Files that are counted, of each monitor."""
@@ -31,10 +32,11 @@ def oversize(workspace: Path, plan: Plan) -> tuple[dict[str, tuple[int, int]], i
     """
     found: dict[str, tuple[int, int]] = {}
     counted: set[str] = set()
+    own = report_files(plan)
     for monitor in monitors(plan):
         limit = monitor.max_lines or 0
         for path in globs.find(workspace, monitor.paths, MOST_FILES):
-            if any(globs.matches(pattern, path) for pattern in monitor.exclude):
+            if path in own or any(globs.matches(pattern, path) for pattern in monitor.exclude):
                 continue
             counted.add(path)
             lines = _lines(workspace / path)

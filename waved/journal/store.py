@@ -218,6 +218,15 @@ class Journal:
         with contextlib.suppress(sqlite3.Error), transaction(self._db):
             self._db.executemany("UPDATE sessions SET summary = ? WHERE session = ? AND ended > 0", rows)
 
+    def unreported(self) -> list[str]:
+        """Sessions that have ended and whose report was to be written and is not, oldest first."""
+        later = "SELECT 1 FROM events WHERE events.session = sessions.session AND seq > sessions.ended AND kind = "
+        query = (
+            "SELECT session FROM sessions WHERE ended > 0"  # noqa: S608 — only fixed texts
+            f" AND EXISTS ({later} 'report.writing') AND NOT EXISTS ({later} 'report.written') ORDER BY submitted"
+        )
+        return [str(row[0]) for row in self._db.execute(query)]
+
     def lost_of(self, entry: Entry) -> str:
         """Why a session's events cannot be trusted to be complete; "" when they can."""
         for first, last in self.gaps:

@@ -15,6 +15,7 @@ from waved.plan.goals import Goals
 from waved.plan.guards import MonitorSpec, Notify, Preview, Snapshots
 from waved.plan.limits import Budget, Documentation, Patience, Resources, SandboxSpec
 from waved.plan.quantities import Duration, Glob, Name, OutputLimit, Size, Word
+from waved.plan.reporting import ReportSettings
 
 OnFailure = Literal["retry", "rollback", "continue", "stop"]
 OnLost = Literal["hold", "retry", "fail"]
@@ -279,5 +280,7 @@ class Plan(Model):
     """What the metrics are to reach."""
     notify: list[Notify] = Field(default_factory=list)
     """Where alerts go."""
+    report: ReportSettings = Field(default_factory=ReportSettings)
+    """What is written down at the end."""
     waves: list[Wave] = Field(alias="wave", min_length=1)
     """The phases, in order: each starts when the gate of the one before it has passed."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waved.plan import base, goals, guards, limits, models
+from waved.plan import base, goals, guards, limits, models, reporting
 from waved.plan.quantities import (
     NAME_PATTERN,
     Duration,
@@ -73,6 +73,7 @@ _TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[[monitor]] of a kind that a plug-in adds", guards.PluginMonitor),
     ("an entry of reactions", guards.Step),
     ("[[notify]]", guards.Notify),
+    ("[report]", reporting.ReportSettings),
 )
 _SUMMARIES = {
     "[[responder]]": "An agent that a reaction starts (`start-agent`): an extractor, an investigator. It has the keys "

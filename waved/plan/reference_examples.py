@@ -198,4 +198,10 @@ reactions = [
 command = ["/usr/local/bin/page-me"]
 severity = "critical"
 ''',
+    "[report]": '''
+[report]
+folder = "docs/reports"
+formats = ["html"]
+change_log = "change_log.md"
+''',
 }  # fmt: skip

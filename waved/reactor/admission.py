@@ -26,6 +26,7 @@ VIEWING = frozenset(
     {
         "daemon.status", "session.list", "session.status", "session.metrics", "events.read", "logs.read",
         "files.list", "files.read", "runs.usage", "snapshots.list", "snapshots.show", "snapshots.diff",
+        "session.report", "session.diff",
     }
 )  # fmt: skip
 """Methods that change nothing: the role `view`."""

@@ -20,6 +20,7 @@ from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.confinement import Kept, limits_of
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
+from waved.plan.reporting import report_files
 from waved.pool import cgroup, controllers
 from waved.pool.controllers import Controllers
 from waved.pool.linux import boot_seconds
@@ -30,6 +31,7 @@ from waved.reactor.admission import granted
 from waved.reactor.clock import Clock
 from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
+from waved.reactor.reporting import Reporting
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import run_folder, spec_of
 
@@ -53,6 +55,7 @@ class Effects:
         clock: Clock,
         on_defect: Callable[[str, BaseException], None],
         guarding: Guarding,
+        reporting: Reporting,
     ) -> None:
         self._locations = locations
         self._sessions = sessions
@@ -61,6 +64,7 @@ class Effects:
         self._clock = clock
         self._on_defect = on_defect
         self._guarding = guarding
+        self._reporting = reporting
         self._started: dict[str, list[str]] = {}
         """Assignments whose start was decided in this turn, by session."""
         self._controllers: Controllers | None = None
@@ -90,8 +94,13 @@ class Effects:
     def _act(self, event: ev.Event, starts: list[Start]) -> None:
         session = self._sessions.live.get(event.session)
         if session is None:
-            if isinstance(event, ev.SessionEnded):
-                self._end(event)
+            match event:
+                case ev.SessionEnded():
+                    self._end(event)
+                case ev.ReportWriting():
+                    self._reporting.write(self._sessions.get(event.session))
+                case ev.ReportWritten():
+                    self._drop_environment(event.session)
             return
         self._guarding.act(session, event)
         match event:
@@ -249,8 +258,15 @@ class Effects:
         self._guarding.end(event.session)
         self._guarding.tidy(self._sessions.get(event.session))
         self._pool.withdraw(self._pool.armed_ahead(prefix))
-        if event.outcome == "succeeded":
-            self._sessions.drop_environment(event.session, self._locations.session(event.session))
+        if self._sessions.get(event.session).report is None:
+            self._drop_environment(event.session)
+
+    def _drop_environment(self, name: str) -> None:
+        """Of a session that has succeeded nothing will be started, and its report is written: its values are needed no
+        more. (Until then they are, to be masked in the report.)
+        """
+        if self._sessions.get(name).outcome == "succeeded":
+            self._sessions.drop_environment(name, self._locations.session(name))
 
     # --- checks -------------------------------------------------------------------------------------------------
 
@@ -270,7 +286,7 @@ class Effects:
         verdict = ev.CheckEnded(session.id, event.gate, event.index, ok=False, name=check.name)
 
         def job() -> None:
-            results = check_outputs(Path(session.workspace), check.outputs)
+            results = check_outputs(Path(session.workspace), check.outputs, report_files(session.plan))
             verdict.ok = all(result.ok for result in results)
             verdict.detail = "\n".join(result.detail for result in results if verdict.ok or not result.ok)
             verdict.files = _names([path for result in results for path in result.files])

@@ -25,6 +25,7 @@ from waved.errors import WavedError
 from waved.journal.store import Journal
 from waved.monitors.base import Site
 from waved.plan.models import Plan
+from waved.plan.reporting import own_patterns
 from waved.pool.messages import Found
 from waved.pool.pool import Pool
 from waved.reactor.clock import Clock
@@ -206,7 +207,10 @@ class Guarding:
             except WavedError:
                 return None
 
-        return Site(workspace, private, session.id, baseline, included=tuple(plan.snapshots.include))
+        return Site(
+            workspace, private, session.id, baseline, ignored=own_patterns(plan),
+            included=tuple(plan.snapshots.include),
+        )  # fmt: skip
 
     def _judge(self, session: Session, gate: str, index: int) -> None:
         if not session.gates[gate].checks[index].guards:

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waved.journal.sources import digest
-from waved.pool.linux import OOM_SCORE_OF_HELP, die_with_parent, offer_to_oom_killer, set_process_name
+from waved.pool.humble import step_back
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,11 +33,7 @@ _PAGE = 20_000
 def main(arguments: Sequence[str]) -> None:
     """`arguments`: the daemon's pid, the journal, the number of the last event to be looked at, sessions."""
     parent, journal, until, *sessions = arguments
-    die_with_parent(int(parent))
-    set_process_name("waved-imager")
-    with suppress(OSError):
-        os.nice(19)
-    offer_to_oom_killer(OOM_SCORE_OF_HELP)
+    step_back(int(parent), "waved-imager")
     gc.disable()
     for session in sessions:
         print(json.dumps(_made(Path(journal), session, int(until))), flush=True)

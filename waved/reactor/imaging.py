@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-import waved
 from waved.domain import events as ev
 from waved.journal.images import Image
 from waved.journal.store import Journal
+from waved.reactor import beside
 from waved.reactor.imager import PROGRAM
 from waved.reactor.inbox import Helpers
 
@@ -110,13 +108,7 @@ class Imaging:
 
     def _work(self, sessions: list[str], until: int) -> None:
         """On a helper thread: run the imager."""
-        root = str(Path(waved.__file__).parents[1])
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        command = [sys.executable, "-m", PROGRAM, str(os.getpid()), str(self._journal.path.absolute()), str(until)]
-        process = subprocess.Popen(
-            [*command, *sessions], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path}, cwd="/",
-        )  # fmt: skip
+        process = beside.start(PROGRAM, str(self._journal.path.absolute()), str(until), *sessions)
         self._process = process
         if self._closed:
             process.kill()
@@ -124,8 +116,7 @@ class Imaging:
         made = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
         why = ""
         if process.returncode:
-            lines = complained.decode(errors="replace").strip().splitlines()
-            why = " ".join([f"it ended with status {process.returncode}", *lines[-1:]])[:500]
+            why = beside.complaint(process.returncode, complained)
         self._helpers.inbox.put(lambda: self._done(sessions, made, why))
 
     def _done(self, sessions: list[str], made: list[dict[str, Any]], problem: str) -> None:

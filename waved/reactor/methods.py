@@ -25,11 +25,13 @@ from waved.reactor import file_methods as files
 from waved.reactor import freeze_methods as freezing
 from waved.reactor import history_methods as history
 from waved.reactor import key_methods as keys
+from waved.reactor import report_methods as reports
 from waved.reactor import snapshot_methods as snapshots
 from waved.reactor.identity import as_ourselves, without_our_own
 from waved.reactor.logs import MAX_READ, read_output
 from waved.reactor.measuring import measured
 from waved.reactor.params import Params
+from waved.reactor.reporting import is_wanted
 from waved.reactor.specs import Environment
 from waved.reactor.usage import usage_now
 from waved.version import __version__
@@ -132,6 +134,7 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         submitted_by=reactor.admission.name_of(asked) if asked.caller.remote else submitted_by,
         waived=waived,
         guarded=True,
+        reported=plan.report.enabled and is_wanted(),
         token=token,
     )
     reactor.submit(submitted)
@@ -278,6 +281,8 @@ METHODS: dict[str, Method] = {
     "session.prune": history.session_prune,
     "session.status": session_status,
     "session.metrics": session_metrics,
+    "session.report": reports.session_report,
+    "session.diff": reports.session_diff,
     "session.stop": session_stop,
     "session.retry": session_retry,
     "session.resume": session_resume,

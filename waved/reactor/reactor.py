@@ -22,7 +22,7 @@ from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, fold
 from waved.domain.history import Retention
 from waved.domain.state import Session
-from waved.errors import BadRequestError, ConflictError, InternalError, ResourceError, WavedError
+from waved.errors import BadRequestError, ConflictError, InternalError, NotFoundError, ResourceError, WavedError
 from waved.ipc.keys import Keyring
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal
@@ -42,6 +42,7 @@ from waved.reactor.methods import METHODS, READING
 from waved.reactor.observing import Observing
 from waved.reactor.params import Params
 from waved.reactor.pruning import AUTOMATIC, Pruning, chosen
+from waved.reactor.reporting import Reporting
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
 from waved.service.notify import Manager
@@ -55,6 +56,8 @@ COMMIT_PATIENCE = 0.005
 """Seconds a seen start or end waits to be journalled together with what comes next."""
 STOP_MARGIN = 30.0
 """Seconds the end of a daemon may take besides the time that agents get to end."""
+REPORT_PATIENCE = 10.0
+"""Seconds the end of a daemon waits for reports that are being written; the next daemon writes those that are not."""
 TELL_PATIENCE = 0.02
 """Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
 the processor from it.
@@ -92,11 +95,14 @@ class Reactor:
         self.imaging = Imaging(journal, self.helpers)
         self.followers = Followers(journal)
         self.guarding = Guarding(locations, self.sessions, pool, self.inbox, self.clock, journal, self._defect)
-        self.effects = Effects(locations, self.sessions, pool, self.helpers, self.clock, self._defect, self.guarding)
         self.pruning = Pruning(locations, journal, self.sessions, self.helpers, self.inbox, self.guarding.keeper)
         self.retention = Retention()
         """By which past sessions are pruned without being asked for; see `waved.settings`."""
         self._retaining = False
+        self.reporting = Reporting(locations, journal, self.guarding.keeper, self.masks, self.clock, self.inbox)
+        self.effects = Effects(
+            locations, self.sessions, pool, self.helpers, self.clock, self._defect, self.guarding, self.reporting
+        )
         self.runs = Runs(
             self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect, self.guarding
         )
@@ -125,6 +131,8 @@ class Reactor:
         self._stopping = ""
         self._stop_reason = ""
         self._done = False
+        self._reports_due = 0.0
+        """How long the end waits for reports; 0: it does not."""
 
     # --- the loop -----------------------------------------------------------------------------------------------
 
@@ -195,6 +203,8 @@ class Reactor:
             times.append(self._tell_due)
         if self.idle_exit is not None and not self.sessions.live:
             times.append(self._last_use + self.idle_exit)
+        if self._reports_due:
+            times.append(self._reports_due)
         if not times:
             return None
         return math.ceil(max(0.0, min(times) - now) * 1000)
@@ -275,9 +285,22 @@ class Reactor:
 
     def _fact(self, event: ev.Event) -> None:
         """Something was observed: recorded unless it says nothing new."""
+        if isinstance(event, ev.ReportWritten):
+            self._reported(event)
+            return
         session = self.sessions.live.get(event.session)
         if session is not None and admissible(session, event):
             self.record([event])
+
+    def _reported(self, event: ev.ReportWritten) -> None:
+        """An ended session has its report. (It may have been opened again meanwhile: then it counts no more.)"""
+        self.reporting.done(event.session)
+        try:
+            session = self.sessions.get(event.session)
+        except NotFoundError:
+            return  # it was forgotten meanwhile
+        if admissible(session, event):
+            self._apply(session, event)
 
     def _number(self, event: ev.Event, at: float | None = None) -> None:
         event.seq = (self._batch[-1].seq if self._batch else self.journal.last_seq) + 1
@@ -439,6 +462,15 @@ class Reactor:
         self._commit()
         self.pruning.resume()
         self.inbox.put(self.look_at_past)
+        for name in self.journal.unreported():
+            self._guarded(self._report_again, name)
+
+    def _report_again(self, name: str) -> None:
+        """The daemon before died before the session's report was written."""
+        if name not in self.sessions.unreadable and name not in self.reporting.writing:
+            session = self.sessions.get(name)
+            self.sessions.environment(name, self.locations.session(name))
+            self.reporting.write(session)
 
     # --- clients ------------------------------------------------------------------------------------------------
 
@@ -557,14 +589,23 @@ class Reactor:
         now = self.clock.now()
         if self.idle_exit is not None and not self.sessions.live and now >= self._last_use + self.idle_exit:
             self._stopping, self._stop_reason = "stop", "idle"
-        if self._stopping and (self._stopping in ("detach", "upgrade") or not self.sessions.live) and not self._batch:
+        over = self._stopping in ("detach", "upgrade") or (not self.sessions.live and not self._awaits_reports(now))
+        if self._stopping and over and not self._batch:
             self._done = True
             self.note(ev.DaemonStopped("", self._stop_reason, self._stopping))
+
+    def _awaits_reports(self, now: float) -> bool:
+        """Whether reports of ended sessions are being written: a daemon that is to end waits a little for them."""
+        if not self._stopping or not self.reporting.writing:
+            return False
+        self._reports_due = self._reports_due or now + REPORT_PATIENCE
+        return now < self._reports_due
 
     def close(self) -> None:
         """Let go of everything. Agents that still run go on without a daemon."""
         self.observing.close()
         self.imaging.close()
+        self.reporting.close()
         self.guarding.close()
         self.helpers.close()
         self.pool.close()

@@ -18,6 +18,7 @@ from waved.domain import requests_guards as requests
 from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, NotFoundError, WavedError
 from waved.ipc.server import Asked
+from waved.plan.reporting import report_files
 from waved.reactor.params import Params
 from waved.reactor.rollback import chosen
 from waved.workspace.attribution import owns
@@ -51,7 +52,7 @@ def snapshots_list(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         ]
         return {"session": session.id, "workspace": session.workspace, "snapshots": found[-MOST_LISTED:]}
 
-    return _later(reactor, asked, session, job)
+    return later(reactor, asked, session, job)
 
 
 def snapshots_show(reactor: Reactor, params: Params, asked: Asked) -> Reply:
@@ -73,7 +74,7 @@ def snapshots_show(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         skipped = [{"path": _shown(each.path), "why": each.why} for each in snapshot.skipped]
         return {**_described(snapshot, called), "skipped": skipped, "changes": changes}
 
-    return _later(reactor, asked, session, job)
+    return later(reactor, asked, session, job)
 
 
 def snapshots_diff(reactor: Reactor, params: Params, asked: Asked) -> Reply:
@@ -93,7 +94,7 @@ def snapshots_diff(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         )
         return {"diff": _shown(found.text), "truncated": found.truncated}
 
-    return _later(reactor, asked, session, job)
+    return later(reactor, asked, session, job)
 
 
 def session_snapshot(reactor: Reactor, params: Params, asked: Asked) -> Reply:
@@ -110,7 +111,7 @@ def session_snapshot(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         taken = shadow.take(Label(f"by {A_CLIENT}", session.id))
         return {"snapshot": taken.id[:12], "commit": taken.id, "files": taken.files, "changed": taken.changed}
 
-    return _later(reactor, asked, session, job)
+    return later(reactor, asked, session, job)
 
 
 def session_approve(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
@@ -183,7 +184,8 @@ def _roll_back(reactor: Reactor, asked: Asked, wish: _Rollback) -> Reply:
     def job(shadow: Shadow) -> dict[str, Any]:
         target = _find(shadow, names, to)
         changed = [change.path for change in shadow.changed(target)]
-        paths = [path for path in changed if picks(path)]
+        own = report_files(session.plan)
+        paths = [path for path in changed if picks(path) and path not in own]
         answer: dict[str, Any] = {"live": running, "to": to, "commit": target.id}
         if wish.dry:
             files = [_shown(path) for path in paths]
@@ -200,7 +202,7 @@ def _roll_back(reactor: Reactor, asked: Asked, wish: _Rollback) -> Reply:
             "present": done.present.id[:12],
         }
 
-    return _later(reactor, asked, session, job)
+    return later(reactor, asked, session, job)
 
 
 def _base(session: Session, wish: _Rollback) -> tuple[str, Callable[[str], bool]]:
@@ -247,7 +249,7 @@ def _base_of_agents(session: Session, wish: _Rollback) -> tuple[str, Callable[[s
 # --- the shadow repository --------------------------------------------------------------------------------------
 
 
-def _later(reactor: Reactor, asked: Asked, session: Session, job: Callable[[Shadow], dict[str, Any]]) -> Reply:
+def later(reactor: Reactor, asked: Asked, session: Session, job: Callable[[Shadow], dict[str, Any]]) -> Reply:
     """Answer with what `job` returns; it runs when no other git job of this workspace is under way."""
     guarding = reactor.guarding
 

@@ -81,4 +81,5 @@ def test_intents_are_what_effects_act_upon() -> None:
     assert intents == {
         "session.submitted", "gate.started", "check.started", "run.starting", "run.stopping", "run.freezing",
         "run.thawing", "snapshot.taking", "restore.starting", "alert.raised", "port.leasing", "session.pruned",
+        "report.writing",
     }  # fmt: skip

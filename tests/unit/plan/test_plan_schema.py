@@ -53,7 +53,7 @@ def test_mistakes_are_refused(more):
 
 def test_keys_are_those_of_the_file_and_each_is_explained():
     schema = json_schema()
-    assert {"wave", "session", "snapshots", "preview", "monitor", "responder", "goals", "notify"} == schema[
+    assert {"wave", "session", "snapshots", "preview", "monitor", "responder", "goals", "notify", "report"} == schema[
         "properties"
     ].keys()
     assert "pass" in schema["$defs"]["Environment"]["properties"]

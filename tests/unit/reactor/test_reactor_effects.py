@@ -58,6 +58,7 @@ def test_a_run_decided_and_stopped_in_one_turn_is_released_and_then_stopped(tmp_
         SimpleNamespace(offset=0.0, now=lambda: 1.0),  # type: ignore[arg-type]
         lambda *found: defects.append(found),
         SimpleNamespace(act=lambda *_: None, done=lambda: None),  # type: ignore[arg-type]
+        SimpleNamespace(),  # type: ignore[arg-type]
     )
     effects.perform(turn)
     assert pool.asked == [("release", "s/a#1"), ("stop", "s/a#1")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from waved.domain.checklists.item import Checklist, Item, Tick, counted, decided, named
 from waved.domain.state import Session
+from waved.plan.reporting import change_log_of
 
 
 def completion(session: Session, now: float) -> Checklist:
@@ -16,8 +17,8 @@ def completion(session: Session, now: float) -> Checklist:
             _findings(session),
             _preview(session, now),
             _nothing_runs(session),
-            _written("change-log", "change_log.md updated"),
-            _written("report", "Session report written"),
+            _change_log(session),
+            _report(session),
         ],
     )
 
@@ -101,5 +102,31 @@ def _nothing_runs(session: Session) -> Item:
     return Item(name, title, decided(holds=True, over=_is_over(session)), told)
 
 
-def _written(name: str, title: str) -> Item:
-    return Item(name, title, "open", "")
+def _change_log(session: Session) -> Item:
+    name, title = "change-log", "change_log.md updated"
+    if not session.plan.report.enabled or not change_log_of(session.plan):
+        return Item(name, title, "not-applicable", "the plan names no place for a change log")
+    report = session.report
+    if report is None or report.state == "writing":
+        return Item(name, title, _until_written(session), "")
+    if report.change_log:
+        return Item(name, title, "ticked", report.change_log)
+    return Item(name, title, "unticked", report.error or "it was not written")
+
+
+def _report(session: Session) -> Item:
+    name, title = "report", "Session report written"
+    if not session.plan.report.enabled:
+        return Item(name, title, "not-applicable", "the plan says `[report] enabled = false`")
+    report = session.report
+    if report is None or report.state == "writing":
+        return Item(name, title, _until_written(session), "")
+    if report.state == "written":
+        told = ", ".join(report.files) or "in waved's own folder"
+        return Item(name, title, "ticked", told + (f"; {report.error}" if report.error else ""))
+    return Item(name, title, "unticked", report.error or "it was not written")
+
+
+def _until_written(session: Session) -> Tick:
+    """Open as long as it may still be written."""
+    return "unticked" if _is_over(session) and session.report is None else "open"

@@ -34,6 +34,10 @@ from waved.domain.events.guards import (
     SnapshotTaken,
     SnapshotTaking,
 )
+from waved.domain.events.reports import (
+    ReportWriting,
+    ReportWritten,
+)
 from waved.domain.events.runs import (
     AssignmentEnded,
     RetryScheduled,
@@ -91,6 +95,8 @@ __all__ = [
     "ProviderLimited",
     "ReactionEnded",
     "ReactionStarted",
+    "ReportWriting",
+    "ReportWritten",
     "RestoreEnded",
     "RestoreStarting",
     "RetryScheduled",

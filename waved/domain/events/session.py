@@ -19,6 +19,8 @@ class SessionSubmitted(Event, kind="session.submitted", intent=True):
     waived: list[str] = field(default_factory=list)
     guarded: bool = False
     """Whether its files are kept and watched; not so in journals from before there were guards."""
+    reported: bool = False
+    """Whether its report is written at its end; not so in journals from before there were reports."""
     token: str = ""
     """What the client has called this submission: it is accepted once, however often it is sent."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waved.domain import events as ev
-from waved.domain.fold import activity, background, findings, reactions, runs, snapshots, waves
+from waved.domain.fold import activity, background, findings, reactions, reports, runs, snapshots, waves
 from waved.domain.fold import session as session_events
 from waved.domain.fold.facts import of_guards
 from waved.domain.ladders import is_watched
@@ -23,6 +23,7 @@ def begin(event: ev.SessionSubmitted) -> Session:
     session = new_session(
         event.session, Plan.model_validate(event.plan), event.workspace, event.time,
         plan_path=event.plan_path, submitted_by=event.submitted_by, waived=event.waived, guarded=event.guarded,
+        reported=event.reported,
     )  # fmt: skip
     if session.guards is not None:
         session.guards.watched = [is_watched(session.plan, wave.name) for wave in session.plan.waves]
@@ -58,6 +59,8 @@ def admissible(session: Session, event: ev.Event) -> bool:
                 and not check.guards
                 and (check.command is None or check.run not in session.active)
             )
+        case ev.ReportWritten():
+            return session.phase == "ended" and session.report is not None and session.report.state == "writing"
         case ev.ChecklistItemChecked() | ev.ChecklistEnded():
             return session.phase == "checking" and session.checklist_ok is None
         case _:
@@ -73,4 +76,5 @@ _HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
     **reactions.HANDLERS,
     **snapshots.HANDLERS,
     **background.HANDLERS,
+    **reports.HANDLERS,
 }

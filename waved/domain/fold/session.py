@@ -85,6 +85,7 @@ def _retried(session: Session, event: ev.SessionRetried) -> None:
     session.outcome = session.reason = ""
     session.stop_outcome = "stopped"
     session.ended = None
+    session.report = None
     for wave in session.waves[index:]:
         if wave.gate is not None:
             wave.gate_attempt += 1  # a gate's id is never used twice, nor are those of its runs
