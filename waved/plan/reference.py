@@ -1,4 +1,8 @@
-"""docs/plan.md, generated from the models: `python -m waved.plan.reference > docs/plan.md`."""
+"""The plan reference, generated from the models.
+
+python -m waved.plan.reference > docs/plan.md            the whole page
+python -m waved.plan.reference docs/monitors/*.md        the keys of a monitor, in pages that have a place for them
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -104,6 +109,10 @@ _NAMED = {
 }
 
 
+_HEAD = ("| key | value | default | meaning |", "|---|---|---|---|")
+_END = "<!-- end of keys -->"
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of a table, in words; texts are Markdown."""
@@ -142,9 +151,20 @@ def reference() -> str:
     parts = [_INTRODUCTION, contents]
     for table in tables():
         rows = [_row(key) for key in table.keys]
-        shown = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
+        shown = "\n".join([*_HEAD, *rows])
         parts.append(f"## `{table.title}`\n\n{table.summary}\n\n```toml\n{table.example}\n```\n\n{shown}\n")
     return "\n".join(parts)
+
+
+def with_keys(page: str) -> str:
+    """A page with the keys of the monitors it names in `<!-- keys of KIND -->`, as they are now."""
+
+    def table(found: re.Match[str]) -> str:
+        keys = [_key(name, field) for name, field in guards.model_of(found[1]).model_fields.items()]
+        rows = [_row(key) for key in keys if key.name != "kind"]
+        return "\n".join([found[0].partition("\n")[0], *_HEAD, *rows, _END])
+
+    return re.sub(rf"<!-- keys of ([\w-]+) -->\n(?:.*?\n)??{_END}", table, page, flags=re.DOTALL)
 
 
 def _words(text: str | None) -> str:
@@ -240,4 +260,7 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    for name in sys.argv[1:]:
+        Path(name).write_text(with_keys(Path(name).read_text(encoding="utf-8")), encoding="utf-8")
+    if not sys.argv[1:]:
+        sys.stdout.write(reference())

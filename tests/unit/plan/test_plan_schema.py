@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from plan_writing import plans
 
-from waved.plan import models
+from waved.plan import guards, models
 from waved.plan.new import template, template_names
-from waved.plan.reference import reference
+from waved.plan.reference import reference, with_keys
 from waved.plan.schema import json_schema
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -69,6 +69,14 @@ def test_the_reference_page_is_what_the_models_say():
     assert (DOCS / "plan.md").read_text(encoding="utf-8") == reference(), (
         "python -m waved.plan.reference > docs/plan.md"
     )
+
+
+@pytest.mark.parametrize("kind", guards.SHIPPED_KINDS)
+def test_the_page_of_each_monitor_has_its_keys(kind):
+    page = (DOCS / "monitors" / f"{kind}.md").read_text(encoding="utf-8")
+    assert page == with_keys(page), "python -m waved.plan.reference docs/monitors/*.md"
+    for key in guards.model_of(kind).model_fields:
+        assert key == "kind" or f"\n| `{key}` |" in page
 
 
 def test_the_reference_page_has_every_key():
