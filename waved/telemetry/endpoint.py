@@ -27,7 +27,7 @@ from waved.telemetry.exposition import render
 
 MOST = 8
 """Clients at once."""
-RATE = 50
+RATE = 200
 """Clients let in in a second."""
 PATIENCE = 5.0
 """Seconds for a request to come, and for its answer to be taken."""
