@@ -369,35 +369,6 @@ def test_a_program_that_the_services_user_cannot_reach_is_refused(service: Machi
     assert Path("/opt/waved") == INSTALLED
 
 
-def test_on_demand_systemd_listens_and_the_first_client_starts_it(service: Machine) -> None:
-    refused = service.run("wavectl", "service", "install", "--on-demand", ok=False)
-    assert "the service is running" in refused.stderr and "systemctl stop waved.service" in refused.stderr
-    service.systemctl("stop", "waved")
-    said = service.run("wavectl", "service", "install", "--on-demand").stdout
-    assert "waved is started by the first client" in said
-    assert service.show("ActiveState") == "inactive"
-    path = UNIT.replace(".service", ".socket")
-    assert service.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=one", path).stderr == ""
-    assert service.run("wavectl", "--system", "list", user="mallory", ok=False).returncode == 77
-    assert service.show("ActiveState") == "inactive"
-    service.run("wavectl", "--system", "list", user="alice")
-    assert service.show("ActiveState") == "active"
-    socket = service.root / "run/waved/control.sock"
-    which = socket.stat().st_ino
-    session = submit(service, "a")
-    for verb in ("restart", "reload"):
-        service.systemctl(verb, "waved")
-        assert ask(service, "daemon.status")["workers"]["busy"] == 1
-    assert_lived_on(service, session, "a")
-    service.systemctl("stop", "waved")
-    assert socket.stat().st_ino == which, "it is systemd's, and stays"
-    service.run("wavectl", "--system", "list", user="alice")
-    assert service.show("ActiveState") == "active"
-    service.run("wavectl", "service", "uninstall")
-    assert not (service.root / path[1:]).exists()
-    service.run("wavectl", "service", "install")
-
-
 def test_install_again_changes_nothing_and_uninstall_leaves_what_is_the_users(service: Machine) -> None:
     session = submit(service, "a")
     again = json.loads(service.run("wavectl", "service", "install", "--json").stdout)
@@ -407,6 +378,8 @@ def test_install_again_changes_nothing_and_uninstall_leaves_what_is_the_users(se
     unit.write_text(unit.read_text() + "# of an older version\n")
     again = json.loads(service.run("wavectl", "service", "install", "--json").stdout)
     assert again["written"] == [UNIT]
+    refused = service.run("wavectl", "service", "install", "--on-demand", ok=False)
+    assert "the service is running" in refused.stderr and "systemctl stop waved.service" in refused.stderr
     assert_lived_on(service, session, "a")
     service.run("wavectl", "service", "uninstall")
     assert not unit.exists()
@@ -415,3 +388,28 @@ def test_install_again_changes_nothing_and_uninstall_leaves_what_is_the_users(se
     assert (service.root / "etc/waved/waved.toml").exists()
     assert service.run("wavectl", "service", "uninstall", ok=False).returncode == 66
     assert service.run("wavectl", "service", "status", ok=False).returncode == 69
+
+
+def test_on_demand_systemd_listens_and_the_first_client_starts_it(machine: Machine) -> None:
+    """The last one: what was installed before is uninstalled."""
+    machine.write("/etc/waved/waved.toml", 'socket_group = "waved"\n')
+    said = machine.run("wavectl", "service", "install", "--on-demand").stdout
+    assert "waved is started by the first client" in said
+    path = UNIT.replace(".service", ".socket")
+    assert machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=one", path).stderr == ""
+    assert machine.run("wavectl", "--system", "list", user="mallory", ok=False).returncode == 77
+    assert machine.show("ActiveState") == "inactive"
+    machine.run("wavectl", "--system", "list", user="alice")
+    assert machine.show("ActiveState") == "active"
+    socket = machine.root / "run/waved/control.sock"
+    which = socket.stat().st_ino
+    session = submit(machine, "a")
+    for verb in ("restart", "reload"):
+        machine.systemctl(verb, "waved")
+        assert ask(machine, "daemon.status")["workers"]["busy"] == 1
+    assert_lived_on(machine, session, "a")
+    machine.systemctl("stop", "waved")
+    assert socket.stat().st_ino == which, "it is systemd's, and stays"
+    machine.run("wavectl", "service", "uninstall")
+    assert not (machine.root / path[1:]).exists()
+    assert not socket.exists()
