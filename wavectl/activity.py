@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from wavectl.views.text import dollars
 from waved.agents.activity import (
     Activity,
     RateLimited,
@@ -24,6 +23,7 @@ from waved.agents.activity import (
 from waved.agents.base import Deployment
 from waved.agents.reader import Reader
 from waved.agents.registry import find_program
+from waved.domain.usage import dollars
 from waved.errors import WavedError
 
 

@@ -22,7 +22,7 @@ from tests.agent_programs import environment, executable_of
 from tests.live import Daemon, assignments, plan_of, processes_of, wait_for, wave_of
 from tests.record_agents import EDIT
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
-from wavectl.views.text import dollars
+from waved.domain.usage import dollars
 
 SLOWEST = 40.0
 """Seconds these programs get for a few steps; alone on a machine they take five."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.text import Paint, columns, dollars, lasting
+from wavectl.views.text import Paint, columns, lasting
+from waved.domain.usage import dollars
 
 _SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "not measured": ("–", "dim"), "": ("·", "dim")}
 _COMPARISONS = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}

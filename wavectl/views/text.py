@@ -51,11 +51,6 @@ class Paint:
         return f"\x1b[{codes}m{text}\x1b[0m" if self.enabled and codes and text else text
 
 
-def dollars(cost: float) -> str:
-    """Money: "$12.40", and of less than a dime two digits that tell something: "$0.0046"."""
-    return f"${cost:.2f}" if cost >= 0.095 or cost <= 0 else f"${max(cost, 0.0001):.2g}"
-
-
 def printable(text: str, *, colours: bool = False) -> str:
     """Text from elsewhere (agents, reasons, names) that cannot steer the terminal; `colours` keeps colour codes."""
     if colours:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from waved.domain import events as ev
 from waved.domain.state import Node, Run, Session, Spending
 from waved.domain.telling import made
-from waved.domain.usage import Usage
+from waved.domain.usage import Usage, dollars
 from waved.plan.limits import Budget
 
 BUDGET = "budget"
@@ -112,8 +112,8 @@ def _shown(spent: Spending, budget: Budget) -> str:
     if budget.tokens is not None:
         parts.append(f"{spent.tokens:,} of {budget.tokens:,} tokens")
     if budget.cost is not None:
-        used = "an unknown part" if spent.cost is None else f"${spent.cost:.2f}"
-        parts.append(f"{used} of ${budget.cost:.2f}")
+        used = "an unknown part" if spent.cost is None else dollars(spent.cost)
+        parts.append(f"{used} of {dollars(budget.cost)}")
     return " and ".join(parts)
 
 

@@ -83,3 +83,8 @@ def add(totals: list[Usage]) -> Usage:
         whole.files_read += each.files_read
         whole.files_written += each.files_written
     return whole
+
+
+def dollars(cost: float) -> str:
+    """Money: "$12.40", and of less than a dime two digits that tell something: "$0.0046"."""
+    return f"${cost:.2f}" if cost >= 0.095 or cost <= 0 else f"${max(cost, 0.0001):.2g}"

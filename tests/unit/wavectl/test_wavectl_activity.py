@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wavectl.activity import Teller, teller_for
 from wavectl.views.acting import acting_note, amount, used
-from wavectl.views.text import dollars
+from waved.domain.usage import dollars
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "agents"
 WORKSPACE = "/home/dev/repository"

@@ -12,7 +12,8 @@ from wavectl.views.acting import amount
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.metrics import metrics_lines
 from wavectl.views.status import gate_lines, wave_title
-from wavectl.views.text import columns, cut, dollars, first_line, moment, one_line
+from wavectl.views.text import columns, cut, first_line, moment, one_line
+from waved.domain.usage import dollars
 
 _MOST_SNAPSHOTS = 12
 

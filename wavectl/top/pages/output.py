@@ -8,8 +8,9 @@ from wavectl.top.looking import Looking
 from wavectl.top.pages.agents import short
 from wavectl.top.rows import rows_of
 from wavectl.views.acting import amount
-from wavectl.views.text import dollars, one_line
+from wavectl.views.text import one_line
 from wavectl.views.words import coloured, glyph
+from waved.domain.usage import dollars
 
 
 def draw(board: Board, looking: Looking, ink: Ink, clock: float, room: int) -> list[str]:
