@@ -113,6 +113,8 @@ PLACES = ("prune.in-events", "prune.after-folder")
 def test_a_daemon_that_dies_in_the_midst_of_pruning_goes_on_with_it(daemon: Daemon, workspace: Path) -> None:
     kept, *old = (session(daemon, workspace, name, "true") for name in ("kept", "a", "b"))
     events = rows(daemon, f"SELECT seq, kind, data FROM events WHERE session = '{kept}'")
+    with daemon.client() as client:
+        metrics = client.metrics(kept)
     for place, name in zip(PLACES, old, strict=True):
         daemon.end()
         daemon.environment["WAVED_FAILPOINTS"] = f"{place}=kill"
@@ -128,6 +130,7 @@ def test_a_daemon_that_dies_in_the_midst_of_pruning_goes_on_with_it(daemon: Daem
     with daemon.client() as client:
         assert [one["session"] for one in client.list()] == [kept]
         assert client.status(kept)["outcome"] == "succeeded"
+        assert client.metrics(kept) == metrics, "they are the same whenever one asks"
         assert not client.daemon_status()["problems"]
     last = int(str(rows(daemon, "SELECT max(seq) FROM events")[0][0]))
     there = {row[0] for row in rows(daemon, "SELECT seq FROM events")}

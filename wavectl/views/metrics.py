@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.text import Paint, columns, lasting
+from wavectl.views.text import Paint, columns, lasting, one_line
 from waved.domain.usage import dollars
 
 _SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "not measured": ("–", "dim"), "": ("·", "dim")}
@@ -22,6 +22,17 @@ def metrics_lines(metrics: list[dict[str, Any]], paint: Paint) -> list[str]:
             paint(metric["verdict"] if metric["value"] is not None else "", colour), paint(metric["detail"], "dim"),
         ])  # fmt: skip
     return columns(rows, right=(2,))
+
+
+def agent_lines(metrics: list[dict[str, Any]], paint: Paint) -> list[str]:
+    """One line an agent, for each metric that is measured of agents."""
+    lines: list[str] = []
+    for metric in metrics:
+        if found := metric.get("by_agent"):
+            lines += ["", paint(metric["title"], "bold")]
+            rows = [[one_line(agent), amount(value, metric["unit"])] for agent, value in found.items()]
+            lines += columns(rows, right=(1,), indent=2)
+    return lines or ["", "nothing is measured of agents"]
 
 
 def goal(metric: dict[str, Any]) -> str:

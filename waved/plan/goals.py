@@ -16,6 +16,8 @@ class Goals(Model):
     """More than this share of the agents free to run at once do."""
     skew: Duration | None = None
     """Agents that start together are exec'ed within this time."""
+    speedup: float | None = Field(default=None, gt=0)
+    """At least this many times faster than the same runs one after another."""
     documentation: float = Field(default=0.3, ge=0, le=1)
     """Less than this share of the context goes into documentation."""
     files_per_minute: float = Field(default=2.0, ge=0)

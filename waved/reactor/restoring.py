@@ -15,7 +15,7 @@ from waved.workspace.records import Label, Snapshot
 from waved.workspace.shadow import Shadow
 
 Work = Callable[[], Outcome]
-MOST_NAMED = 200
+MOST_NAMED = 2000
 """Files an event names, each list."""
 
 

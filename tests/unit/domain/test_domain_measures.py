@@ -25,7 +25,7 @@ def examples() -> list[tuple[list[str], dict[str, str]]]:
     found: list[tuple[list[str], dict[str, str]]] = []
     inside = False
     for line in PAGE.read_text(encoding="utf-8").partition("# All metrics, with goals")[2].splitlines():
-        figure = re.fullmatch(r"\* `(\w+)` = (\S+)", line)
+        figure = re.fullmatch(r"\* `(\w+)`(?: of `(\w+)`)? = (\S+)", line)
         if line.startswith("```"):
             inside = line == "```events"
             if inside:
@@ -33,7 +33,7 @@ def examples() -> list[tuple[list[str], dict[str, str]]]:
         elif inside:
             found[-1][0].append(line)
         elif figure:
-            found[-1][1][figure[1]] = figure[2]
+            found[-1][1][f"{figure[1]} {figure[2]}" if figure[2] else figure[1]] = figure[3]
     return found
 
 
@@ -44,6 +44,7 @@ class Story:
         monitors = [MONITORS[line.removeprefix("monitor ")] for line in lines if line.startswith("monitor ")]
         plan = {
             "session": {"name": "s"}, "monitor": monitors,
+            **({"preview": {"url": "http://localhost:1/", "command": ["serve"]}} if "a preview" in lines else {}),
             "wave": [{"name": "w", "agent": [agent("a"), agent("b")]}], **more,
         }  # fmt: skip
         self.events: list[ev.Event] = []
@@ -63,6 +64,8 @@ class Story:
 
     def tell(self, line: str) -> None:
         words, _, rest = line.partition(": ")
+        if line == "a preview":
+            return
         run = re.fullmatch(r"run (\w)", words)
         if run and " to " in rest:
             start, end = map(float, rest.split(" to "))
@@ -80,6 +83,8 @@ class Story:
             self.add(ev.FindingMade("s", name, found[1], "…", subject=found[2], path=found[2]))
         elif found := re.fullmatch(r"cleared (\w)", line):
             self.add(ev.FindingCleared("s", self.made[found[1]], "…"))
+        elif found := re.fullmatch(r"(\d+): (.*)", line):
+            self.happens(float(found[1]), found[2])
         elif line.startswith("restored "):
             total = 0 if line.endswith("nothing") else 1
             self.events.append(ev.RestoreEnded("s", "r1", ok=True, total=total))
@@ -96,6 +101,22 @@ class Story:
         else:
             assert line.startswith("monitor "), line
 
+    def happens(self, time: float, what: str) -> None:
+        """Something about the preview, or the session, at a time of its own."""
+        preview = "s/preview@#1"
+        events: dict[str, list[ev.Event]] = {
+            "the session starts": [ev.SessionStarted("s")],
+            "the preview answers": [ev.PreviewAnswered("s", "http://localhost:1/", 0.1)],
+            "the preview is down": [ev.PreviewFailed("s", "http://localhost:1/", "refused")],
+            "the last wave has ended": [
+                ev.RunStarting("s", preview, "w", "preview", agent="preview"), ev.RunStopping("s", preview, "…"),
+            ],
+            "the session ends": [ev.RunEnded("s", preview, "stopped"), ev.SessionEnded("s", "succeeded")],
+        }  # fmt: skip
+        for event in events[what]:
+            event.time = time
+            self.add(event)
+
     def metrics(self) -> dict[str, Metric]:
         return {metric.name: metric for metric in measure_all(self.session, self.events, 1000.0)}
 
@@ -104,8 +125,10 @@ class Story:
 def test_the_examples_of_the_page_are_right(lines: list[str], figures: dict[str, str]) -> None:
     metrics = Story(lines).metrics()
     assert figures
-    for name, value in figures.items():
-        assert metrics[name].value == pytest.approx(float(value)), (name, metrics[name])
+    for figure, value in figures.items():
+        name, _, whose = figure.partition(" ")
+        found = metrics[name].by_agent[whose] if whose else metrics[name].value
+        assert found == pytest.approx(float(value)), (figure, metrics[name])
 
 
 def test_what_was_not_measured_is_neither_nought_nor_all() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from wavectl import Client
 from wavectl.follow import LivePresenter, PlainPresenter, follow
-from wavectl.views import checklists
+from wavectl.views import checklists, metrics
 from wavectl.views.live import LiveView, live_lines
 from wavectl.views.status import with_counts
 from wavectl.views.summary import MOST_AGENTS, summary
@@ -190,3 +190,10 @@ def test_checklists_are_shown_in_full_and_in_short() -> None:
     shown = checklists.summary_lines({"checklists": [wave, done]}, plain)
     assert [line.split()[0] for line in shown] == ["checklist", "✗", "checklist", "✓", "✗", "·"]
     assert checklists.summary_lines({}, plain) == [], "an older daemon has none"
+
+
+def test_metrics_of_each_agent_are_shown_where_they_are_measured() -> None:
+    rate = {"title": "File modification rate", "unit": "per minute", "by_agent": {"a": 2.0, "b\x1b[2J": 0.5}}
+    lines = metrics.agent_lines([{"title": "Cost", "unit": "dollars", "by_agent": {}}, rate], Paint(False))
+    assert lines == ["", "File modification rate", "  a    2/min", "  b  0.5/min"]
+    assert metrics.agent_lines([], Paint(False))[-1] == "nothing is measured of agents"

@@ -227,7 +227,7 @@ class RestoreEnded(Event, kind="restore.ended"):
     failed: list[str] = field(default_factory=list)
     """"path: reason"."""
     total: int = 0
-    """How many were restored or removed; the lists name at most 200 each."""
+    """How many were restored or removed; the lists name at most 2,000 each."""
     to: str = ""
     seconds: float = 0.0
     detail: str = ""

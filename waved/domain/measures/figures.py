@@ -27,7 +27,7 @@ class Figures:
         return [
             self._parallel_rate(),
             self._skew(),
-            Metric("speedup", "Speed-up", self._parallel.speedup, "factor", detail=self._times()),
+            self._speedup(),
             self._documentation(),
             *self._used(),
             self._files_per_minute(),
@@ -51,6 +51,10 @@ class Figures:
     def _skew(self) -> Metric:
         goal = Goal("<=", self._goals.skew) if self._goals.skew is not None else None
         return Metric("skew", "Start skew", self._parallel.skew, "seconds", goal)
+
+    def _speedup(self) -> Metric:
+        goal = Goal(">=", self._goals.speedup) if self._goals.speedup is not None else None
+        return Metric("speedup", "Speed-up", self._parallel.speedup, "factor", goal, self._times())
 
     def _times(self) -> str:
         sequential, wall = self._parallel.sequential_seconds, self._parallel.wall_seconds
@@ -96,7 +100,19 @@ class Figures:
         value = count / (wall / 60) if wall and watched else None
         goal = Goal(">", self._goals.files_per_minute)
         detail = f"{count} files in {wall / 60:.1f} minutes" if wall and watched else ""
-        return Metric("files_per_minute", "File modification rate", value, "per minute", goal, detail)
+        by_agent = self._rates() if wall and watched else {}
+        return Metric("files_per_minute", "File modification rate", value, "per minute", goal, detail, by_agent)
+
+    def _rates(self) -> dict[str, float]:
+        """Of each agent that ran: its files by the minutes in which it ran."""
+        files: dict[str, set[str]] = {}
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for node in self._session.nodes.values():
+            agent = node.agent.name
+            spans.setdefault(agent, []).extend(metrics.spans(node.runs, self._now))
+            files.setdefault(agent, set()).update(self._work.changed.get(node.key, ()))
+        took = {agent: metrics.covered(times) for agent, times in spans.items()}
+        return {agent: len(files[agent]) / (seconds / 60) for agent, seconds in took.items() if seconds}
 
     # --- S4 -----------------------------------------------------------------------------------------------------
 
@@ -117,6 +133,8 @@ class Figures:
         present, verified = self._work.present, self._work.verified
         value = len(verified) / len(present) if present else None
         detail = f"{len(verified)} of {len(present)} changed files" if present else ""
+        if self._work.untold:
+            detail += f"; of {self._work.untold:,} files of large rollbacks nobody has told the names"
         goal = Goal(">=", self._goals.verification)
         return Metric("verification", "Changed files verified", value, "share", goal, detail)
 

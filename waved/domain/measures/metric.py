@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["met", "missed", "not measured", ""]
@@ -43,6 +43,8 @@ class Metric:
     goal: Goal | None = None
     detail: str = ""
     """What the value is made of, in words."""
+    by_agent: dict[str, float] = field(default_factory=dict)
+    """The same of each agent for itself, where that was measured; the goal is for all together."""
 
     @property
     def verdict(self) -> Verdict:

@@ -16,6 +16,8 @@ class Work:
         self._unverified: dict[str, None] = {}
         self._under_check: dict[str, tuple[str, set[str]]] = {}
         """By gate: its assignment ("" for a wave's), and the files that had changed when it began."""
+        self.untold = 0
+        """Files that large restores brought back or removed without naming them."""
 
     def heed(self, event: ev.Event) -> None:
         """Take in an event."""
@@ -30,6 +32,7 @@ class Work:
                     for path in files:
                         self._unverified.pop(path, None)
             case ev.RestoreEnded():
+                self.untold += max(0, event.total - len(event.restored) - len(event.removed))
                 for path in event.removed:
                     self._last.pop(path, None)
                     self._unverified.pop(path, None)
