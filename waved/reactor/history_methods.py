@@ -50,7 +50,7 @@ def session_prune(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         raise BadRequestError(
             "session.prune: say which sessions go: `sessions`, or at least one of `max_age`, `max_sessions`, `max_size`"
         )
-    past = _named(reactor, named) if named else reactor.sessions.past()
+    past = _named(reactor, named) if named else reactor.past()
     if not dry:
         reactor.require_journal()
     by = reactor.admission.name_of(asked)
@@ -78,7 +78,7 @@ def _decided(reactor: Reactor, asked: Asked, answer: dict[str, Any], by: str) ->
 
 def forget(reactor: Reactor, found: list[dict[str, Any]], by: str) -> list[dict[str, Any]]:
     """Journal that these sessions go; those that do (one may have been opened again, or be gone, meanwhile)."""
-    known = {past.session for past in reactor.sessions.past()}
+    known = {past.session for past in reactor.past()}
     going = [each for each in found if each["session"] in known]
     reactor.note_all(
         [ev.SessionPruned("", each["session"], each["name"], each["outcome"], each["why"], by) for each in going]
@@ -87,10 +87,12 @@ def forget(reactor: Reactor, found: list[dict[str, Any]], by: str) -> list[dict[
 
 
 def _named(reactor: Reactor, names: list[str]) -> list[Past]:
-    known = {past.session: past for past in reactor.sessions.past()}
+    known = {past.session: past for past in reactor.past()}
     found: dict[str, Past] = {}
     for name in names:
         session = reactor.sessions.resolve(name)
+        if session in reactor.reporting.writing:
+            raise ConflictError(f"the report of session {session} is being written", "ask again in a moment")
         if session not in known:
             raise ConflictError(
                 f"session {session} goes on: only sessions that have ended are pruned",

@@ -25,7 +25,7 @@ from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, NotFoundError, ResourceError, WavedError
 from waved.ipc.keys import Keyring
 from waved.ipc.server import Asked, Server
-from waved.journal.store import Journal
+from waved.journal.store import Journal, Past
 from waved.masking import Masks
 from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool
@@ -262,13 +262,19 @@ class Reactor:
         self._commit()
         self._tell()
 
+    def past(self) -> list[Past]:
+        """The sessions that may be pruned: they have ended, and nobody writes their report."""
+        return [past for past in self.sessions.past() if past.session not in self.reporting.writing]
+
     def look_at_past(self) -> None:
-        """A session has ended, or the daemon has started: what waited for that goes, and what the rules say."""
+        """A session has ended, or its report is written, or the daemon has started: what waited for that goes, and what
+        the rules say.
+        """
         self.pruning.look_again()
         if not self.retention.any or self._retaining or self._journal_problem:
             return
         self._retaining = True
-        past, now = self.sessions.past(), self.clock.now()
+        past, now = self.past(), self.clock.now()
 
         def look() -> None:
             found = chosen(self.journal.path, self.locations, past, self.retention, now)
@@ -372,7 +378,7 @@ class Reactor:
                 self._commit_due = 0.0
                 self._guarded(self.effects.perform, batch)
                 self._guarded(self.pruning.perform, batch)
-                if any(type(event) is ev.SessionEnded for event in batch):
+                if any(type(event) in (ev.SessionEnded, ev.ReportWritten) for event in batch):
                     self.inbox.put(self.look_at_past)
                 self._guarded(self.imaging.count, batch)
                 if not self._untold:
