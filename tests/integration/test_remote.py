@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def served(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]
     wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
 
 
-def test_who_is_authorised_is_served_as_its_role_says(served: Remote, workspace: Path) -> None:
+def test_who_is_authorised_is_served_as_its_role_says(served: Remote, workspace: Path, tmp_path: Path) -> None:
     session = served.daemon.run(plan_of(wave_of("w", agent_of("a", "echo hello"))), workspace)["session"]
     served.let_in("view")
     with served.client() as client:
@@ -87,6 +88,11 @@ def test_who_is_authorised_is_served_as_its_role_says(served: Remote, workspace:
         assert any(event["kind"] == "session.ended" for event in client.events(session))
         with pytest.raises(NotAllowedError, match=r"role `view`, which may not call session\.stop"):
             client.stop(session)
+        with pytest.raises(NotAllowedError, match=r"may not call session\.prune"):
+            client.prune([session])
+        assert not client.export(session, tmp_path / "it.zip")["problems"]
+        with zipfile.ZipFile(tmp_path / "it.zip") as archive:
+            assert archive.read(f"{session}/runs/a.1/output") == b"hello\n"
         with pytest.raises(NotAllowedError, match=r"may not call daemon\.stop"):
             client.daemon_stop()
     served.let_in("control", "boss")

@@ -45,9 +45,10 @@ def take_some(db: sqlite3.Connection, session: str, limit: int = AT_ONCE) -> boo
     return len(numbers) == limit
 
 
-def finish(db: sqlite3.Connection, session: str) -> None:
-    """Nothing is left of it."""
-    db.execute("DELETE FROM pruning WHERE session = ?", (session,))
+def finish(db: sqlite3.Connection, sessions: Iterable[str]) -> None:
+    """Nothing is left of them."""
+    with transaction(db):
+        db.executemany("DELETE FROM pruning WHERE session = ?", [(session,) for session in sessions])
 
 
 def ranges(numbers: Iterable[int]) -> Iterator[Range]:

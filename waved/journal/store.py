@@ -199,10 +199,10 @@ class Journal:
         failpoints.hit("prune.after-events")
         return left
 
-    def pruned(self, session: str) -> None:
-        """Nothing is left of a session that was being pruned. A disk that does not take that has it looked at again."""
+    def pruned(self, sessions: Collection[str]) -> None:
+        """Nothing is left of these sessions, which were being pruned. A disk that refuses has them looked at again."""
         with contextlib.suppress(sqlite3.Error):
-            pruning.finish(self._db, session)
+            pruning.finish(self._db, sessions)
 
     def summary(self, session: str) -> dict[str, Any] | None:
         """What was kept for lists of a session that has ended; None when nothing was."""

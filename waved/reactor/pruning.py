@@ -192,12 +192,13 @@ class Pruning:
         self._at_stores.discard(workspace)
         left = self._without_folder.get(workspace, set())
         more = bool(left - going)
-        for session in going:
-            if done:
-                left.discard(session)
-                self._journal.pruned(session)
-                self._sessions.going.discard(session)
+        if done:
+            self._journal.pruned(going)
+            left -= going
+            self._sessions.going -= going
+            for session in going:
                 self._workspaces.pop(session, None)
+        for session in going:
             self._settle(session)
         if not left:
             self._without_folder.pop(workspace, None)

@@ -42,7 +42,7 @@ def prune(journal: Journal, name: str) -> None:
     say(journal, ev.SessionPruned("", name, name))
     while journal.prune_some(name):
         pass
-    journal.pruned(name)
+    journal.pruned([name])
 
 
 def missing(path: Path) -> set[int]:
@@ -96,7 +96,7 @@ def test_what_is_begun_is_known_to_the_next_daemon(path: Path) -> None:
         assert journal.going() == {"a": "/a"}
         assert [entry.session for entry in journal.sessions()] == ["b"]
         assert not journal.prune_some("a")
-        journal.pruned("a")
+        journal.pruned(["a"])
         assert journal.going() == {}
 
 
