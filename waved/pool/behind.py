@@ -50,8 +50,7 @@ class Behind:
         """Bytes that wait."""
         self.unread = 0
         """Bytes that will never be read: removed, or too many when the run ended."""
-        # A worker's first lines take many times as long as those after them: it copies the memory that it shared.
-        self._slice = SMALLEST
+        self._slice = LARGEST // 4
         self._due = 0.0
         """When a slice is read although there is more to capture."""
         self._calm = 0.0
@@ -77,9 +76,7 @@ class Behind:
 
     def _wait(self, stream: int, begin: int, end: int) -> None:
         self.waiting += end - begin
-        if not self._pieces:
-            self._due = max(self._due, boot_seconds() + SHARE * SLICE_SECONDS)
-        elif self._pieces[-1][0] == stream and self._pieces[-1][2] == begin:
+        if self._pieces and self._pieces[-1][0] == stream and self._pieces[-1][2] == begin:
             begin = self._pieces.pop()[1]
         self._pieces.append((stream, begin, end))
 
