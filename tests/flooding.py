@@ -3,7 +3,7 @@ on until it is ended.
 
 requests: honest questions without an end, no answer read. answers: questions whose answers are large, none read.
 garbage: frames that are no requests. large: frames of 8 MB. polls: long polls without an end, on many connections.
-connections: connects and leaves, over and over.
+connections: connects and leaves, over and over. held: connects without an end, and stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import zmq
 
 from waved.ipc.wire import Request, encode_request
 
-KINDS = ("requests", "answers", "garbage", "large", "polls", "connections")
+KINDS = ("requests", "answers", "garbage", "large", "polls", "connections", "held")
 
 
 def _frame(kind: str) -> bytes:
@@ -40,6 +40,8 @@ def flood(kind: str, path: str) -> None:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as raw:
                 raw.connect(path)
                 raw.send(b"\xff")
+    if kind == "held":
+        hold(path)
     context = zmq.Context()
     channels = []
     for _ in range(20 if kind == "polls" else 1):
@@ -53,6 +55,19 @@ def flood(kind: str, path: str) -> None:
     while True:
         for channel in channels:
             channel.send(frame)  # waits when its own queue is full: what it asks for is more than it is given
+
+
+def hold(path: str) -> None:
+    """Connections that say nothing; those that are cut are made again. Does not return."""
+    print("ready", flush=True)
+    held: list[socket.socket] = []
+    while True:
+        with contextlib.suppress(OSError):
+            raw = socket.socket(socket.AF_UNIX)
+            raw.connect(path)
+            held.append(raw)
+        if len(held) > 500:
+            held.pop(0).close()
 
 
 if __name__ == "__main__":

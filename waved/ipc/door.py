@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import zmq
 
 from waved.ipc import wire
+from waved.ipc.crowd import Crowd
 
 _RECEIVED = 8
 """Frames of one connection that libzmq takes before they are read: with more to say, its client waits."""
@@ -62,8 +63,10 @@ class Door:
         self.monitor = self.socket.get_monitor_socket(_COMING_AND_GOING)
         """Readable when a client came or went: `mind` is due."""
         self.listens = False
-        self._inside: set[int] = set()
-        """Descriptors of the connections there are."""
+        self._inside: dict[int, None] = {}
+        """Descriptors of the connections there are, oldest first."""
+        path = endpoint.removeprefix("ipc://")
+        self._crowd = Crowd(path) if path != endpoint else None
         self._kept: dict[bytes, _Kept] = {}
         self._pause = _FIRST_PAUSE
         self._due = 0.0
@@ -87,6 +90,8 @@ class Door:
             self.socket.unbind(self._endpoint if local else self.socket.getsockopt_string(zmq.LAST_ENDPOINT))
         self.listens = False
         self._inside.clear()
+        if self._crowd is not None:
+            self._crowd.clear()
         self._kept.clear()
 
     def mind(self) -> bool:
@@ -98,10 +103,14 @@ class Door:
             except zmq.Again:
                 break
             if kind == zmq.Event.ACCEPTED:
-                self._inside.add(value)
+                self._inside[value] = None
             else:
-                self._inside.discard(value)
+                self._inside.pop(value, None)
+                if self._crowd is not None:
+                    self._crowd.left(value)
             moved = True
+        if self._crowd is not None:
+            self._crowd.thin(self._inside)
         return moved
 
     def receive(self) -> list[zmq.Frame] | None:
