@@ -38,6 +38,31 @@ def daemon(short_tmp: Path) -> Iterator[Daemon]:
     wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
 
 
+@pytest.fixture(scope="module")
+def shared_daemon() -> Iterator[Daemon]:
+    """The daemon of a module whose tests do nothing to it: started once. Nothing of any of them may be left."""
+    folder = Path(tempfile.mkdtemp(prefix="waved-t-"))
+    running = Daemon(folder)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.end()
+    wait_for(lambda: not processes_of(folder), 10, lambda: f"left behind: {processes_of(folder)}")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unstarted_daemon(short_tmp: Path) -> Iterator[Daemon]:
+    """A daemon that the test starts, as it wants it. Of this one too no process may be left."""
+    running = Daemon(short_tmp)
+    try:
+        yield running
+    finally:
+        running.end()
+    wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
+
+
 @pytest.fixture
 def workspace(short_tmp: Path) -> Path:
     """A git repository with one commit."""

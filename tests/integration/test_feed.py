@@ -173,10 +173,13 @@ def test_lost_events_are_known_to_be_lost_and_swept_for(
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     files = [root / f"f{number}" for number in range(300)]
     rounds = limit // len(files) + 2
-    for number in range(rounds):
-        for file in files:
+    opened_files = [os.open(file, os.O_WRONLY | os.O_CREAT, 0o644) for file in files]
+    for _ in range(rounds):
+        for fd in opened_files:
             # Different files in turn: the kernel puts events together only when they follow each other.
-            file.write_text(str(number))
+            os.pwrite(fd, b"x", 0)
+    for fd in opened_files:
+        os.close(fd)
     assert not feed.flush()
     assert feed.must_sweep
     (root / "src" / "a.py").unlink()

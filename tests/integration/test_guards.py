@@ -17,7 +17,7 @@ printf 'const a = 2\nconst b = 2\n' > src/cart.ts
 """
 
 
-def test_corruption_is_frozen_undone_and_its_agent_started_again(daemon: Daemon, workspace: Path) -> None:
+def test_corruption_is_frozen_undone_and_its_agent_started_again(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
     before = user_state(workspace)
     steady = "i=0; while [ $i -lt 150 ]; do echo beat; sleep 0.02; i=$((i+1)); done"
@@ -29,9 +29,9 @@ def test_corruption_is_frozen_undone_and_its_agent_started_again(daemon: Daemon,
         ),
     )
     plan["monitor"] = [{**CORRUPTION, "reactions": [{"do": ["rollback-file", "restart-agent"], "times": 2}, "hold"]}]
-    view = daemon.run(plan, workspace)
-    events = daemon.events(view["session"])
-    assert view["outcome"] == "succeeded", (view["reason"], daemon.log.read_text()[-4000:])
+    view = shared_daemon.run(plan, workspace)
+    events = shared_daemon.events(view["session"])
+    assert view["outcome"] == "succeeded", (view["reason"], shared_daemon.log.read_text()[-4000:])
     found = kinds(events, "finding.made")[0]
     assert (found["monitor"], found["path"], found["line"], found["assignment"]) == (
         "corruption", "src/cart.ts", 2, "frontend",
@@ -47,10 +47,10 @@ def test_corruption_is_frozen_undone_and_its_agent_started_again(daemon: Daemon,
     assert "src/cart.ts" in told
     (other,) = assignments(view)["steady"]["runs"]
     assert other["outcome"] == "exited"
-    assert daemon.output(other["run"]).count(b"beat") == 150
+    assert shared_daemon.output(other["run"]).count(b"beat") == 150
     assert user_state(workspace) == before
     present = next(event["data"]["present"] for event in events if event["kind"] == "restore.starting")
-    with daemon.client() as client:
+    with shared_daemon.client() as client:
         kept = client.snapshot_show(present)
         text = client.snapshot_diff(present, restored["to"])["diff"]
     assert [change["path"] for change in kept["changes"]] == ["src/cart.ts"]
@@ -58,19 +58,19 @@ def test_corruption_is_frozen_undone_and_its_agent_started_again(daemon: Daemon,
     assert (workspace / "README.md").read_text() == "# uncommitted work\n"
 
 
-def test_a_ladder_ends_where_the_same_is_done_for_ever(daemon: Daemon, workspace: Path) -> None:
+def test_a_ladder_ends_where_the_same_is_done_for_ever(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
     always = "printf 'const const b = 2\\n' > src/cart.ts; sleep 60"
     plan = plan_of(wave_of("build", agent_of("frontend", always, owns=["src/**"])))
     plan["monitor"] = [{**CORRUPTION, "reactions": [{"do": ["rollback-file", "restart-agent"], "times": 2}]}]
-    view = daemon.run(plan, workspace)
+    view = shared_daemon.run(plan, workspace)
     assert view["outcome"] == "failed"
     frontend = assignments(view)["frontend"]
     assert (frontend["outcome"], len(frontend["runs"])) == ("failed", 3)
     assert (workspace / "src" / "cart.ts").read_text() == GOOD, "what it broke is undone to the last"
 
 
-def test_a_person_approves_what_was_held(daemon: Daemon, workspace: Path) -> None:
+def test_a_person_approves_what_was_held(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
     agent = agent_of(
         "frontend",
@@ -79,23 +79,23 @@ def test_a_person_approves_what_was_held(daemon: Daemon, workspace: Path) -> Non
     )
     plan = plan_of(wave_of("build", agent))
     plan["monitor"] = [{**CORRUPTION, "reactions": ["hold"]}]
-    session = daemon.submit(plan, workspace)
-    wait_for(lambda: daemon.view(session)["state"] == "held")
-    held = daemon.view(session)
+    session = shared_daemon.submit(plan, workspace)
+    wait_for(lambda: shared_daemon.view(session)["state"] == "held")
+    held = shared_daemon.view(session)
     (run,) = assignments(held)["frontend"]["runs"]
     assert run["frozen"]
     (finding,) = [found["finding"] for found in held["findings"]]
-    with daemon.client() as client:
+    with shared_daemon.client() as client:
         assert client.approve(session, finding) == [finding]
     (workspace / "go").write_text("")
-    view = daemon.settled(session)
+    view = shared_daemon.settled(session)
     assert (view["state"], view["outcome"]) == ("ended", "succeeded"), view["reason"]
     assert (workspace / "src" / "cart.ts").read_text() == "const const b\n"
 
 
-def test_a_session_without_monitors_is_only_kept(daemon: Daemon, workspace: Path) -> None:
-    view = daemon.run(plan_of(wave_of("w", agent_of("a", "echo x > x"))), workspace)
+def test_a_session_without_monitors_is_only_kept(shared_daemon: Daemon, workspace: Path) -> None:
+    view = shared_daemon.run(plan_of(wave_of("w", agent_of("a", "echo x > x"))), workspace)
     assert view["outcome"] == "succeeded"
-    assert not (daemon.state / "sessions" / view["session"] / "guard").exists()
-    with daemon.client() as client:
+    assert not (shared_daemon.state / "sessions" / view["session"] / "guard").exists()
+    with shared_daemon.client() as client:
         assert [one["label"] for one in client.snapshots(view["session"])] == ["session"]

@@ -14,12 +14,12 @@ from wavectl import AsyncClient
 from waved.errors import BadRequestError, ConflictError, NotFoundError
 
 
-def test_the_asynchronous_client_asks_the_same(daemon: Daemon, workspace: Path) -> None:
+def test_the_asynchronous_client_asks_the_same(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
-    view = daemon.run(plan_of(wave_of("a", agent_of("one", "echo 1 > src/new.ts"))), workspace)
+    view = shared_daemon.run(plan_of(wave_of("a", agent_of("one", "echo 1 > src/new.ts"))), workspace)
 
     async def ask() -> None:
-        async with AsyncClient(str(daemon.socket)) as client:
+        async with AsyncClient(str(shared_daemon.socket)) as client:
             session = view["session"]
             taken = await client.snapshot_take(session)
             assert taken["files"] == 3
@@ -36,10 +36,10 @@ def test_the_asynchronous_client_asks_the_same(daemon: Daemon, workspace: Path) 
     asyncio.run(ask())
 
 
-def test_what_makes_no_sense_is_refused_with_a_reason(daemon: Daemon, workspace: Path) -> None:
-    view = daemon.run(plan_of(wave_of("a", agent_of("one", "true"))), workspace)
+def test_what_makes_no_sense_is_refused_with_a_reason(shared_daemon: Daemon, workspace: Path) -> None:
+    view = shared_daemon.run(plan_of(wave_of("a", agent_of("one", "true"))), workspace)
     session = view["session"]
-    with daemon.client() as client:
+    with shared_daemon.client() as client:
         with pytest.raises(NotFoundError, match="s77"):
             client.snapshot_show("s77", session)
         with pytest.raises(NotFoundError, match="nobody"):
@@ -50,24 +50,24 @@ def test_what_makes_no_sense_is_refused_with_a_reason(daemon: Daemon, workspace:
             client.rollback("file", [], session)
         with pytest.raises(BadRequestError, match="scope"):
             client.rollback("planet", [], session)
-    wavectl(daemon, "rollback", session, "--yes", status=2)
-    wavectl(daemon, "snapshots", "show", "s77", status=66)
+    wavectl(shared_daemon, "rollback", session, "--yes", status=2)
+    wavectl(shared_daemon, "snapshots", "show", "s77", status=66)
     plan = {**plan_of(wave_of("a", agent_of("one", "true"))), "snapshots": {"enabled": False}}
-    off = daemon.run(plan, workspace)
-    with daemon.client() as client, pytest.raises(ConflictError, match="enabled"):
+    off = shared_daemon.run(plan, workspace)
+    with shared_daemon.client() as client, pytest.raises(ConflictError, match="enabled"):
         client.snapshots(off["session"])
 
 
-def test_the_command_line_shows_findings_and_lets_a_person_approve(daemon: Daemon, workspace: Path) -> None:
+def test_the_command_line_shows_findings_and_lets_a_person_approve(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
     agent = agent_of("one", "echo const const > src/cart.ts; while [ ! -e go ]; do sleep 0.02; done")
     plan = {**plan_of(wave_of("a", agent)), "monitor": [{**CORRUPTION, "reactions": ["hold"]}]}
-    session = daemon.submit(plan, workspace)
-    wait_for(lambda: daemon.view(session)["state"] == "held")
-    shown = wavectl(daemon, "status", session)
+    session = shared_daemon.submit(plan, workspace)
+    wait_for(lambda: shared_daemon.view(session)["state"] == "held")
+    shown = wavectl(shared_daemon, "status", session)
     assert "f1 corruption in src/cart.ts:1 by one" in shown
     assert "holding" in shown
-    assert "finding.made" in wavectl(daemon, "events", session)
-    assert wavectl(daemon, "approve", "f1") == "approved: f1\n"
+    assert "finding.made" in wavectl(shared_daemon, "events", session)
+    assert wavectl(shared_daemon, "approve", "f1") == "approved: f1\n"
     (workspace / "go").write_text("")
-    assert daemon.settled(session)["outcome"] == "succeeded"
+    assert shared_daemon.settled(session)["outcome"] == "succeeded"

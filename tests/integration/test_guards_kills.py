@@ -27,10 +27,10 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_next_daemon_finishes_the_reaction(daemon: Daemon, workspace: Path, place: str) -> None:
+def test_the_next_daemon_finishes_the_reaction(unstarted_daemon: Daemon, workspace: Path, place: str) -> None:
+    daemon = unstarted_daemon
     with_cart(workspace)
     before = user_state(workspace)
-    daemon.end()
     name, _, skip = place.partition("~")
     rule = f"{name}=delay:0.3*1" if name.startswith("worker.") else f"{name}=kill{f'~{skip}' if skip else ''}"
     daemon.environment["WAVED_FAILPOINTS"] = rule

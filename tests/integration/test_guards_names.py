@@ -16,12 +16,12 @@ MAKES_ODD_FILES = (
 )
 
 
-def test_a_corrupt_file_whose_name_is_no_utf8_is_found_and_told(daemon: Daemon, workspace: Path) -> None:
+def test_a_corrupt_file_whose_name_is_no_utf8_is_found_and_told(shared_daemon: Daemon, workspace: Path) -> None:
     with_cart(workspace)
     agent = agent_of("odd", MAKES_ODD_FILES + "sleep 1.5")
     plan = plan_of(wave_of("build", agent)) | {"monitor": [{**CORRUPTION, "reactions": ["alert"]}]}
-    view = daemon.run(plan, workspace)
-    events = daemon.events(view["session"])
+    view = shared_daemon.run(plan, workspace)
+    events = shared_daemon.events(view["session"])
     (found,) = kinds(events, "finding.made")
     assert found["monitor"] == "corruption"
     assert found["assignment"] == "odd"

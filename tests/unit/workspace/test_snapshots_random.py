@@ -8,7 +8,6 @@ import stat
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,9 +61,8 @@ def put(root: Path, path: bytes, entry: tuple[bytes, int] | bytes | None) -> Non
         os.chmod(place, entry[1])  # noqa: PTH101 — bytes
 
 
-@pytest.mark.parametrize("told", [False, True])
-@given(before=TREES, steps=STEPS, more=STEPS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(told=st.booleans(), before=TREES, steps=STEPS, more=STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_round_trip(told: bool, before: dict[bytes, tuple[bytes, int] | bytes], steps: list, more: list) -> None:
     folder = Path(tempfile.mkdtemp(prefix="waved-t-"))
     try:
