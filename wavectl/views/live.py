@@ -21,8 +21,9 @@ from wavectl.views.text import Paint, columns, cut, first_line
 from wavectl.views.words import word_of
 
 _RANK = {
-    "running": 0, "stopping": 0, "starting": 1, "checking": 1, "failed": 2, "timed-out": 2, "lost": 2, "stopped": 2,
-    "backing-off": 3, "ready": 4, "waiting": 5, "succeeded": 6, "skipped": 7,
+    "running": 0, "frozen": 0, "stopping": 0, "starting": 1, "checking": 1,
+    "failed": 2, "timed-out": 2, "lost": 2, "stopped": 2, "backing-off": 3,
+    "ready": 4, "waiting": 5, "succeeded": 6, "skipped": 7,
 }  # fmt: skip
 """What is shown first when not everything fits: what runs and what failed."""
 _SPARE_ROWS = 3

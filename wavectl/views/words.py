@@ -32,10 +32,13 @@ _LOOKS: dict[str, tuple[str, str]] = {
 
 def word_of(thing: dict[str, Any]) -> str:
     """The word for a session, wave or assignment: its outcome once it has ended, else its state. An assignment that has
-    failed for want of memory is told as "oom".
+    failed for want of memory is told as "oom", one whose run stands still as "frozen".
     """
-    if thing["state"] == "ended" and thing["outcome"] == "failed" and (runs := thing.get("runs")):
-        return "oom" if runs[-1].get("cause") == "oom" else "failed"
+    last: dict[str, Any] = thing["runs"][-1] if thing.get("runs") else {}
+    if thing["state"] == "running" and last.get("frozen"):
+        return "frozen"
+    if thing["state"] == "ended" and thing["outcome"] == "failed" and last.get("cause") == "oom":
+        return "oom"
     return str(thing["outcome"] or thing["state"]) if thing["state"] == "ended" else str(thing["state"])
 
 

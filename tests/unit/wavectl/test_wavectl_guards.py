@@ -16,6 +16,7 @@ from wavectl.views.guards import (
 from wavectl.views.lines import Narrator
 from wavectl.views.snapshots import coloured_diff, listing, restored
 from wavectl.views.text import Paint, visible
+from wavectl.views.words import word_of
 
 FINDING: dict[str, Any] = {
     "finding": "f1", "monitor": "corruption", "summary": 'src/cart.ts:12: matches the pattern "const const"',
@@ -84,6 +85,12 @@ def test_what_a_reaction_has_done_is_said_when_it_is_over() -> None:
     assert "  ✓ frontend frozen, kept as s5," in lines[2]
     assert max(map(visible, lines)) <= 60
     assert list(done_lines(view, Paint(False), 60)) == ["r1"], "what is under way has a line of its own"
+
+
+def test_who_stands_still_is_said_to() -> None:
+    still = {"state": "running", "outcome": "", "runs": [{"frozen": False}, {"frozen": True}]}
+    assert word_of(still) == "frozen"
+    assert word_of({**still, "runs": [{"frozen": True}, {"frozen": False}]}) == "running"
 
 
 def test_what_files_hold_cannot_steer_the_terminal() -> None:
