@@ -66,7 +66,7 @@ class Board:
             self.metrics = []
             self._narrator = None
         if self._narrator is None:
-            self._narrator = Narrator(self.ink)
+            self._narrator = Narrator(self.ink, names=16)
         self._narrator.know(view)
         self.view = view
         self.ahead = view["now"] - now

@@ -17,7 +17,7 @@ from wavectl.outputs import OutputReader
 from wavectl.top.board import Board
 from wavectl.top.transcript import Transcript
 from wavectl.views.lines import Narrator
-from waved.errors import NoDaemonError, NotFoundError, WavedError
+from waved.errors import NoDaemonError, NotAllowedError, NotFoundError, WavedError
 
 PACE = 0.25
 """Seconds between two looks at what happened: at most four a second."""
@@ -99,7 +99,7 @@ class Feed:
             try:
                 await work()
                 return
-            except NotFoundError as error:
+            except (NotFoundError, NotAllowedError) as error:
                 self.gone = error.message
                 self._changed()
                 return

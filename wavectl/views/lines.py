@@ -26,8 +26,10 @@ class Narrator:
     )  # fmt: skip
     """Kinds of events that have something to say, or that later ones refer to."""
 
-    def __init__(self, paint: Paint) -> None:
+    def __init__(self, paint: Paint, names: int = _NAME_WIDTH) -> None:
         self._paint = paint
+        self._names = names
+        """Columns for who or what a line is about."""
         self._start: float | None = None
         self._runs: dict[str, dict[str, Any]] = {}
         self._started: dict[str, float] = {}
@@ -96,7 +98,7 @@ class Narrator:
         return f"{self._paint(pad(since, 9, right=True), 'dim')}  {text}"
 
     def _line(self, word: str, name: str, text: str, reason: str = "") -> str:
-        said = f"{glyph(word, self._paint)} {pad(one_line(name), _NAME_WIDTH)}  {text}"
+        said = f"{glyph(word, self._paint)} {pad(one_line(name), self._names)}  {text}"
         return said + (f": {first_line(reason)}" if reason else "")
 
     def _submitted(self, event: Event) -> str:

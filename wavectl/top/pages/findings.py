@@ -78,7 +78,9 @@ def beside(board: Board, view: dict[str, Any], ink: Ink, width: int, room: int) 
     """For the right column: open findings, reactions under way, then what happened last."""
     still = [one for one in view.get("findings", ()) if one["cleared"] is None]
     lines = [ink(f" findings ({len(still)} open)", "bold")] if still else []
-    lines += [_line(one, ink, width) for one in still[: max(2, room // 3)]]
+    for one in still[: max(2, room // 3)]:
+        sign = ink("!", _COLOURS.get(one["severity"], "yellow"))
+        lines.append(cut(f"  {sign} {one['finding']:<4} {finding_text(one)}", width))
     if len(still) > max(2, room // 3):
         lines.append(ink(f"   … {len(still) - max(2, room // 3)} more (3)", "dim"))
     under_way = [one for one in view.get("reactions", ()) if one["ended"] is None]

@@ -86,7 +86,7 @@ def draw(view: dict[str, Any], ink: Ink, width: int, room: int, now: float, look
     if not waves:
         return ["", f"   {ink('nothing has started yet', 'dim')}"]
     lines = summary(ink, width, whole, sequential)
-    names = min(max(visible(bar.key) for _, bars in waves for bar in bars), max(10, width // 4), 30)
+    names = min(max(visible(bar.key) for _, bars in waves for bar in bars), max(10, width // 3), 30)
     cells = max(10, width - names - 14)
     rows: list[str] = []
     going = 0
