@@ -94,10 +94,16 @@ class Terminal:
         now: list[Any] = termios.tcgetattr(self._slave)
         return now == self.attributes
 
+    def hang_up(self) -> None:
+        """The terminal is gone, as when ssh breaks off."""
+        os.close(self._slave)
+        os.close(self.master)
+        self._slave = self.master = -1
+
     def close(self) -> None:
         """End what still runs."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._slave)
-        os.close(self.master)
+        if self.master >= 0:
+            self.hang_up()

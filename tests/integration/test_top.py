@@ -75,6 +75,12 @@ def test_a_signal_ends_it_cleanly(shown: Terminal, number: signal.Signals) -> No
     assert "Traceback" not in shown.text
 
 
+def test_it_ends_with_its_terminal(shown: Terminal) -> None:
+    keys_work(shown)
+    shown.hang_up()
+    assert shown.process.wait(20) is not None
+
+
 def test_a_terminal_that_cannot_be_drawn_on_is_told_what_to_use_instead(daemon: Daemon) -> None:
     for term in ("dumb", ""):
         terminal = Terminal("top", environment={**daemon.environment, "TERM": term})

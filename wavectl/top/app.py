@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import suppress
 from typing import ClassVar
 
 from textual import events
@@ -39,7 +38,8 @@ class Driver(LinuxDriver):
         if data == terminal.ENTER and Driver.taken_over:
             Driver.taken_over = False
             return
-        super().write(data)
+        if self._writer_thread is not None and self._writer_thread.is_alive():  # it ends with the terminal
+            super().write(data)
 
 
 class Top(App[None]):
@@ -74,11 +74,17 @@ class Top(App[None]):
         """Begin to follow, and end cleanly when asked to by a signal."""
         self.canvas.focus()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread (tests)
-                loop.add_signal_handler(number, self.exit)
+
+        def asked_to_end(_number: int, _frame: object) -> None:
+            # Not asyncio's own way: the loop may be waiting for a terminal that is gone.
+            terminal.leave_if_gone()
+            loop.call_soon_threadsafe(self.exit)
+
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, asked_to_end)
         self.feed.follow(self.looking.session if self.looking.page != "sessions" else "")
-        self.set_interval(TICK, self.redraw)
+        self.set_interval(TICK, self._tick)
 
     async def on_unmount(self) -> None:
         """Let go of the daemon."""
@@ -105,6 +111,11 @@ class Top(App[None]):
             self._gone()
         self._drawn_at = time.monotonic()
         self.canvas.show(draw(self.board, self.looking, self.ink, time.time()))
+
+    def _tick(self) -> None:
+        if not self.is_headless:
+            terminal.leave_if_gone()
+        self.redraw()
 
     def on_resize(self, event: events.Resize) -> None:
         """The terminal has another size."""

@@ -70,6 +70,17 @@ def borrowed() -> Iterator[None]:
             termios.tcsetattr(where, termios.TCSANOW, before)
 
 
+def leave_if_gone() -> None:
+    """End at once when the terminal is no more (ssh broke off, its window was closed).
+
+    Nothing can be put back on it, and what is written to it would be waited for without end.
+    """
+    try:
+        termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, ValueError):
+        os._exit(0)
+
+
 def paint(lines: list[str]) -> None:
     """Put a page on the alternate screen."""
     write(ENTER + _HIDE + "\x1b[H\x1b[2J" + "\r\n".join(lines))
