@@ -101,3 +101,20 @@ def test_nobody_there_and_no_answer(daemon: FakeDaemon, short_folder: Path) -> N
                 await client.deploy(TWO, wait=False)
 
     asyncio.run(main())
+
+
+def test_who_is_cancelled_while_he_lets_go_leaves_nothing_open(daemon: FakeDaemon) -> None:
+    async def main() -> None:
+        client = AsyncClient(daemon.endpoint, timeout=5)
+        await client.daemon_status()
+        line = client._line
+        assert line is not None
+        letting_go = asyncio.create_task(client._drop())
+        await asyncio.sleep(0)
+        letting_go.cancel()
+        await asyncio.gather(letting_go, return_exceptions=True)
+        assert line._socket.closed
+        assert line._monitor.closed
+        await client.close()  # and does not wait for ever
+
+    asyncio.run(main())
