@@ -50,8 +50,8 @@ def message(board: Board, looking: Looking, ink: Ink, clock: float) -> str:
         # What to do must fit; why is said where there is room for it.
         said = f" the daemon is away ({lasting(max(0.0, clock - link.since))})"
         said += f": {one_line(link.why)}" if looking.width >= _ROOMY or not link.hint else ", waiting for it"
-        hint = one_line(link.hint) or "trying again"
-        return ink(apart(cut(said, looking.width - min(len(hint), looking.width // 2) - 2), hint, looking.width),
+        hint = cut(one_line(link.hint) or "trying again", looking.width - 34)
+        return ink(apart(cut(said, looking.width - visible(hint) - 1), hint, looking.width),
                    "reverse", "yellow")  # fmt: skip
     if looking.message and clock < looking.message_until:
         return " " + ink(one_line(looking.message), "bold")
