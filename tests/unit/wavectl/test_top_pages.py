@@ -84,6 +84,18 @@ def test_nothing_an_agent_writes_steers_the_terminal(view: dict[str, Any]) -> No
     assert "[bold]red[/bold]" in page  # shown as it was written, never read as markup
 
 
+def test_a_chosen_line_that_was_coloured_is_shown_without_remains_of_it(view: dict[str, Any]) -> None:
+    found = {
+        "finding": "f1", "monitor": "corruption", "summary": "s", "severity": "critical", "subject": "", "path": "a",
+        "line": 3, "assignment": "api", "run": "", "evidence": "", "made": view["now"], "cleared": view["now"],
+        "reason": "mended", "by": "", "reactions": [],
+    }  # fmt: skip
+    board = known({**view, "findings": [found]}, colour=True)
+    page = drawn(board, Looking(80, 24, page="session", tab="findings"))
+    assert ">  ✓ f1" in page.replace("> ✓", ">  ✓")
+    assert "[2m" not in page
+
+
 def test_without_colour_the_page_says_the_same_in_letters(view: dict[str, Any]) -> None:
     board = known(view, colour=True)
     with_colour = draw(board, Looking(80, 24, page="session"), Ink(True), view["now"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wavectl.top.ink import Ink, fit
+from wavectl.top.ink import Ink, bare, fit
 from wavectl.top.looking import Looking, window
 from wavectl.top.rows import Row, fitting, ordered, rows_of
 from wavectl.views.acting import amount
@@ -86,7 +86,7 @@ def draw(view: dict[str, Any], looking: Looking, ink: Ink, width: int, room: int
             text = f" {mark}{_title(line.wave, ink, now)}"
         else:
             text = shape.line(line.row, ink) if line.row is not None else ""
-        found.append(ink.marked(f">{text[1:]}", width) if at == chosen else cut(text, width))
+        found.append(ink.marked(f">{bare(text)[1:]}", width) if at == chosen else cut(text, width))
     return found
 
 

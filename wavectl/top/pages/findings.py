@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wavectl.top.board import Board
-from wavectl.top.ink import Ink, wrapped
+from wavectl.top.ink import Ink, bare, wrapped
 from wavectl.top.looking import Looking, window
 from wavectl.views.guards import finding_text, reaction_text
 from wavectl.views.text import cut, first_line, moment, one_line, printable
@@ -35,7 +35,7 @@ def draw(board: Board, view: dict[str, Any], looking: Looking, ink: Ink, room: i
     lines = []
     for at, one in enumerate(found[first : first + upper], first):
         line = _line(one, ink, width)
-        lines.append(ink.marked(f">{line[1:]}", width) if at == chosen else line)
+        lines.append(ink.marked(f">{bare(line)[1:]}", width) if at == chosen else line)
     lines.append(ink("─" * width, "dim"))
     return [*lines, *details(view, found[chosen], ink, width)]
 

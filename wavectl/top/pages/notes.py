@@ -14,7 +14,10 @@ def notes_of(view: dict[str, Any], ink: Ink) -> list[str]:
     if view["reason"]:
         found.append(f"{ink('!', 'yellow')} {first_line(view['reason'])}")
     preview = view.get("preview")
-    if preview:
+    if preview and view["state"] == "ended":
+        if preview.get("uptime") is not None:
+            found.append(f"{ink('·', 'dim')} preview was up {preview['uptime']:.0%} of the time")
+    elif preview:
         up = preview["state"] == "up"
         why = f": {first_line(preview['reason'])}" if preview["reason"] and not up else ""
         uptime = f", {preview['uptime']:.0%} of the time" if preview.get("uptime") is not None else ""

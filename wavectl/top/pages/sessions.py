@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wavectl.top.board import Board
-from wavectl.top.ink import Ink, apart, fit
+from wavectl.top.ink import Ink, apart, bare, fit
 from wavectl.top.looking import Looking, window
 from wavectl.views.text import cut, lasting, moment, one_line
 from wavectl.views.words import coloured, glyph, word_of
@@ -43,7 +43,7 @@ def draw(board: Board, looking: Looking, ink: Ink, clock: float, room: int) -> l
     first = looking.first["sessions"] = window(len(sessions), chosen, rest, looking.first.get("sessions", 0))
     for at, one in enumerate(sessions[first : first + rest], first):
         line = _line(one, ink, names, width, clock)
-        lines.append(ink.marked(f"> {line[2:]}", width) if at == chosen else line)
+        lines.append(ink.marked(f"> {bare(line)[2:]}", width) if at == chosen else line)
     return lines
 
 
