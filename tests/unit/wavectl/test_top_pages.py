@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -171,3 +173,12 @@ def test_an_output_can_be_searched_in_both_directions() -> None:
     assert transcript.search("found", 10, back=False)
     assert transcript.found == 90
     assert not transcript.search("nowhere", 10)
+
+
+def test_the_first_page_needs_no_textual() -> None:
+    """It is the one thing that takes long to load; only the program itself does."""
+    asked = (
+        "import sys, wavectl.commands.top, wavectl.top.start, wavectl.top.terminal, wavectl.top.controls, "
+        "wavectl.top.pages; print(sorted({name.partition('.')[0] for name in sys.modules} & {'textual', 'rich'}))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", asked], text=True).strip() == "[]"
