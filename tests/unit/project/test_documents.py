@@ -8,6 +8,8 @@ import inspect
 import itertools
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.documents import ROOT, Block, Page, blocks, commands, pages
 from tests.plan_fragments import is_whole, whole
 from wavectl import AsyncClient, Client
 from waved import settings
+from waved.agents.registry import BUILT_IN
 from waved.errors import ExitStatus
 from waved.plan.lint import lint
 from waved.plan.load import examine, load_plan
@@ -202,6 +205,18 @@ def test_python_is_right(block: Block) -> None:
             inspect.signature(Client).bind(*node.args, **{each.arg: None for each in node.keywords})
     if not any(isinstance(node, ast.With) for node in tree.body):
         exec(compile(tree, block.place, "exec"), {"__name__": "documented"})
+
+
+# --- pages of agent programs ---
+
+
+def test_each_agent_program_has_a_page_that_says_what_the_tables_say() -> None:
+    folder = ROOT / "docs" / "agents"
+    assert {page.stem for page in folder.glob("*.md")} == set(BUILT_IN)
+    done = subprocess.run([sys.executable, folder / "build.py", "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for page in folder.glob("*.md"):
+        assert f"| command line | `{page.stem} " in page.read_text() or page.stem == "command"
 
 
 # --- the project's own tables ---
