@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.documents import ROOT, Page
 from tests.live import processes_of, wait_for
 from tests.tutorial import TUTORIAL, Reader
 
@@ -34,3 +35,23 @@ def test_what_is_not_so_is_found(tmp_path: Path) -> None:
     assert reader.difference("wavectl run x", "b\na 1\nc\n…", "a 2\nmore\nb")
     assert reader.difference("ls", "a\n…\nd …", "a\nb\nc\nd e") == ""
     assert reader.difference("ls", "a\n…\nd", "a\nb\nc") and reader.difference("ls", "", "a")
+
+
+def test_the_python_of_the_readme_runs(short_tmp: Path) -> None:
+    """With programs in the place of ruff and pytest."""
+    reader = Reader(short_tmp)
+    for name in ("ruff", "pytest"):
+        program = short_tmp / name
+        program.write_text("#!/bin/sh\necho $0 $*\n")
+        program.chmod(0o755)
+    reader.environment["PATH"] = f"{short_tmp}:{reader.environment['PATH']}"
+    (example,) = [block for block in Page(ROOT / "README.md").blocks if block.language == "python"]
+    (reader.home / "example.py").write_text(example.text)
+    try:
+        assert reader.run("python example.py") == "succeeded\n"
+        assert sorted(reader.run("wavectl logs").split()) == sorted(
+            f"lint | {short_tmp}/ruff check . tests | {short_tmp}/pytest -q".split()
+        )
+    finally:
+        reader.run("wavectl daemon stop --sessions stop")
+    wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
