@@ -24,7 +24,9 @@ from tests.plan_fragments import is_whole, whole
 from wavectl import AsyncClient, Client
 from waved import settings
 from waved.agents.registry import BUILT_IN
+from waved.domain.ladders import default_steps
 from waved.errors import ExitStatus
+from waved.plan.guards import SHIPPED_KINDS
 from waved.plan.lint import lint
 from waved.plan.load import examine, load_plan
 
@@ -205,6 +207,22 @@ def test_python_is_right(block: Block) -> None:
             inspect.signature(Client).bind(*node.args, **{each.arg: None for each in node.keywords})
     if not any(isinstance(node, ast.With) for node in tree.body):
         exec(compile(tree, block.place, "exec"), {"__name__": "documented"})
+
+
+# --- pages of monitors ---
+
+
+@pytest.mark.parametrize("kind", SHIPPED_KINDS)
+def test_default_ladders_are_the_ones_of_the_code(kind: str) -> None:
+    steps = default_steps(kind)
+    actions = [action for step in steps for action in step.do]
+    index = (ROOT / "docs" / "monitors.md").read_text()
+    row = next(line for line in index.splitlines() if line.startswith(f"| [`{kind}`]"))
+    page = " ".join((ROOT / "docs" / "monitors" / f"{kind}.md").read_text().split())
+    sentence = page.partition("Default: ")[2].partition(". ")[0]
+    for told in (row.rsplit("|", 2)[1], sentence):
+        assert re.findall(r"`([a-z-]+)`", told) == actions
+        assert ("twice" in told) == any(step.times == 2 for step in steps)
 
 
 # --- pages of agent programs ---
