@@ -150,7 +150,7 @@ def test_command_lines_are_right(block: Block) -> None:
 
 def of_this_project(words: list[str]) -> bool:
     """Whether this runs something of the project that is there."""
-    if words[0] == "bash":
+    if words[0] in ("bash", "python") and not words[1].startswith("-"):
         return (ROOT / words[1]).is_file()
     if words[1:2] == ["-m"] and words[0].endswith("python"):
         return (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
