@@ -18,8 +18,10 @@ from wavectl.views.text import Paint, width
 from waved.errors import ConflictError, ExitStatus, WavedError
 
 View = dict[str, Any]
+SUMMARY_WAIT = 2.0
+"""Seconds the summary waits for the report, so that its checklist has it."""
 REPORT_WAIT = 10.0
-"""Seconds the summary waits for the report, to say where it is."""
+"""Seconds after it that it waits to say where the report is."""
 _TAIL_LINES = 8
 
 
@@ -242,6 +244,7 @@ def print_summary(view: View, client: Client) -> None:
     from wavectl.outputs import tail
     from wavectl.views.summary import MOST_FAILURES, failures_of, summary
 
+    view = _with_report(view, client, SUMMARY_WAIT)
     tails: dict[str, list[str]] = {}
     folder = ""
     for failure in failures_of(view)[:MOST_FAILURES]:
@@ -257,16 +260,21 @@ def print_summary(view: View, client: Client) -> None:
 
 
 def _name_report(view: View, client: Client) -> None:
-    """Where the report is: it is written right after the end, beside the daemon. An impatient person has Ctrl-C."""
+    """Where the report is. It is written right after the end, beside the daemon; an impatient person has Ctrl-C."""
     from wavectl.views.report import report_lines
 
-    with suppress(WavedError, KeyboardInterrupt):
-        if view.get("report") and view["report"]["state"] == "writing":
-            params = {
-                "session": view["session"], "kinds": ["report.written"], "after": view["last_seq"], "limit": 1,
-                "wait": REPORT_WAIT,
-            }  # fmt: skip
-            client.request("events.read", params, wait=REPORT_WAIT)
-            view = client.status(view["session"])
-    for line in report_lines(view, Paint.on()):
+    for line in report_lines(_with_report(view, client, REPORT_WAIT), Paint.on()):
         click.echo(line)
+
+
+def _with_report(view: View, client: Client, seconds: float) -> View:
+    """The view when the report is written; the same if none is, or it takes longer than this."""
+    if not view.get("report") or view["report"]["state"] != "writing":
+        return view
+    params = {
+        "session": view["session"], "kinds": ["report.written"], "after": view["last_seq"], "limit": 1, "wait": seconds,
+    }  # fmt: skip
+    with suppress(WavedError, KeyboardInterrupt):
+        client.request("events.read", params, wait=seconds)
+        return client.status(view["session"])
+    return view

@@ -41,6 +41,7 @@ NAMES = (
     "image.after-write",
     "image.before-commit",
     "image.after-commit",
+    "report.before-writing",
     "prune.after-intent",
     "prune.in-events",
     "prune.after-events",

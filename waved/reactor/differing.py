@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from waved.domain.state import Session
@@ -14,6 +14,8 @@ from waved.workspace.shadow import Shadow
 
 MOST_FILES = 20_000
 """Files that are told."""
+MOST_NAMED = 2_000
+"""Files whose lines are shown, where some are chosen."""
 END = "the end of the session"
 NOW = "now"
 
@@ -71,9 +73,12 @@ def differing(
     ]  # fmt: skip
     text, truncated = "", False
     if found and not stat_only:
-        paths = _pathspecs((each.path for each in found) if picks is not None else (), own)
-        diff = shadow.diff(first, until, paths, limit)
-        text, truncated = shown(diff.text), diff.truncated
+        names = [each.path for each in found[:MOST_NAMED]] if picks is not None else None
+        diff = shadow.diff(first, until, names, limit)
+        text, truncated = (
+            shown(_without(diff.text, own)),
+            diff.truncated or (picks is not None and len(found) > MOST_NAMED),
+        )
     return Changes("", "s1", span.called, tuple(found[:MOST_FILES]), text, truncated)
 
 
@@ -83,8 +88,18 @@ def _untouched(session: Session) -> frozenset[str]:
     return own_files(session.plan) - {path for each in writings for path in each.paths}
 
 
-def _pathspecs(wanted: Iterable[str], without: Iterable[str]) -> list[str]:
-    return [*wanted, *(f":(exclude,literal){path}" for path in without)]
+def _without(diff: str, own: Collection[str]) -> str:
+    """The diff without the parts of these files."""
+    if not own:
+        return diff
+    heads = {f"diff --git a/{path} b/{path}" for path in own}
+    kept, dropping = [], False
+    for line in diff.split("\n"):
+        if line.startswith("diff --git "):
+            dropping = line in heads
+        if not dropping:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def end_of(shadow: Shadow, commit: str) -> Snapshot | None:

@@ -52,8 +52,9 @@ class Told:
         self.work, self.quality = Work(), Quality(self.session.plan)
         for event in self.story.through(following):
             fold(self.session, event)
-            self.work.heed(event)
-            self.quality.heed(event)
+            if type(event) is not ev.RunActed:  # nearly all events of a long session, and of no concern to these
+                self.work.heed(event)
+                self.quality.heed(event)
 
 
 def build(told: Told, now: float, given: Given) -> Report:

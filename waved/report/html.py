@@ -16,13 +16,45 @@ from markupsafe import Markup
 
 from waved.report import diffs, timeline, words
 
+LARGEST = 1_000_000
+"""Bytes of a page."""
 _TEMPLATES = "templates"
 _NOTHING = "base-uri 'none'; form-action 'none'"
 
 
 def render(report: dict[str, Any]) -> str:
-    """The page. `report`: `Report.as_dict`, or what was read from `report.json`."""
+    """The page. `report`: `Report.as_dict`, or what was read from `report.json`.
+
+    Where much must be escaped, or everything is long, it would still be too large: then the least telling goes first.
+    """
     report = words.cleaned(report)
+    page = _page(report)
+    for share in (0.5, 0.2, 0.05, 0.0):
+        if len(page.encode()) <= LARGEST:
+            break
+        report = _shortened(report, share)
+        page = _page(report)
+    return page
+
+
+def _shortened(report: dict[str, Any], share: float) -> dict[str, Any]:
+    """The same with a share of the diff, and of the lists of files and findings no more than is read."""
+    changes, left = report["changes"], dict(report["left_out"])
+    diff = changes["diff"][: int(len(changes["diff"]) * share)]
+    files, findings = changes["files"], report["findings"]
+    if share < 0.5:
+        files, findings = files[: max(50, int(400 * share))], findings[: max(30, int(200 * share))]
+    left["files"] = left.get("files", 0) + len(changes["files"]) - len(files)
+    left["findings"] = left.get("findings", 0) + len(report["findings"]) - len(findings)
+    return {
+        **report,
+        "changes": {**changes, "diff": diff, "diff_cut": True, "files": files},
+        "findings": findings,
+        "left_out": {name: count for name, count in left.items() if count},
+    }
+
+
+def _page(report: dict[str, Any]) -> str:
     style, script = _own("style.css"), _own("page.js")
     environment = Environment(
         loader=PackageLoader("waved.report", _TEMPLATES), autoescape=True, undefined=StrictUndefined,

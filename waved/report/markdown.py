@@ -71,7 +71,7 @@ def _metrics(r: dict[str, Any]) -> Iterator[str]:
         ["Metric", "Value", "Goal", "Verdict", ""],
         [
             [
-                each["title"], words.amount(each["value"], each["unit"]), words.goal(each),
+                text(each["title"]), words.amount(each["value"], each["unit"]), words.goal(each),
                 each["verdict"] if each["value"] is not None else "", text(each["detail"]),
             ]
             for each in r["metrics"]
@@ -119,7 +119,7 @@ def _findings(r: dict[str, Any]) -> Iterator[str]:
         yield ""
         place = f", {code(found['path'])}" if found["path"] else ""
         who = f", {text(found['agent'])}" if found["agent"] else ""
-        yield f"{found['severity']}, monitor {text(found['monitor'])}{place}{who}; {state}."
+        yield f"{text(found['severity'])}, monitor {text(found['monitor'])}{place}{who}; {state}."
         yield ""
         if found["evidence"]["text"]:
             yield from fenced(found["evidence"]["text"])
@@ -216,7 +216,7 @@ def _changes(r: dict[str, Any]) -> Iterator[str]:
         ["File", "Change", "Lines", "By", "Verified"],
         [
             [
-                code(each["path"]), each["kind"], words.lines(each["added"], each["removed"]),
+                code(each["path"]), text(each["kind"]), words.lines(each["added"], each["removed"]),
                 text(", ".join(each["agents"][:3])), {None: "", True: "yes", False: "no"}[each["verified"]],
             ]
             for each in changes["files"][:_MOST_FILES]

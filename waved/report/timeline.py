@@ -17,7 +17,12 @@ MANY = 60
 """Agents from which rows are tight."""
 MOST_EDGES = 600
 _STEPS = (1, 2, 5, 10, 15, 30)
-_TALLEST, _LOWEST, _PANEL = 18.0, 1.4, 230.0
+MANY_RUNS = 40
+"""Runs up to which each has a row of its own in the comparison."""
+_TALLEST, _LOWEST, _PANEL = 18.0, 7.0, 300.0
+_ONE, _LANES = 26.0, 240.0
+_NAMED = 12.0
+"""Height of a row from which its bar is named."""
 
 
 def comparison(report: dict[str, Any]) -> dict[str, Any] | None:
@@ -36,31 +41,69 @@ def comparison(report: dict[str, Any]) -> dict[str, Any] | None:
     scale = max(sequential, last - first)
     if scale <= 0:
         return None
-    height = max(_LOWEST, min(_TALLEST, _PANEL / len(runs)))
+    # Who started at the same moment stands in the plan's order.
+    order = {agent["key"]: number for number, agent in enumerate(report["agents"])}
+    runs.sort(key=lambda each: (round((each[0] - first) / scale * 100), order[each[2]["key"]]))
     waves = {wave["name"]: number for number, wave in enumerate(report["waves"])}
+    before_rows, after_rows = _rows([(start, end) for start, end, _, _ in runs])
+    named = len(runs) <= MANY_RUNS and before_rows.height >= _NAMED
     before, after, at = [], [], 0.0
     for number, (start, end, agent, run) in enumerate(runs):
         common = {
-            "y": round(number * height, 2), "height": round(max(1.0, height - (2.5 if height > 8 else 0.3)), 2),
             "width": percent(end - start, scale), "tone": _tone_of_run(run), "wave": waves[agent["wave"]] % 4,
-            "label": agent["key"] if height >= 14 and len(runs) <= 16 else "", "time": words.lasting(end - start),
+            "time": words.lasting(end - start), "label": agent["key"] if named else "",
         }  # fmt: skip
-        before.append({**common, "x": percent(at, scale), "end": at / scale + (end - start) / scale})
-        after.append({**common, "x": percent(start - first, scale), "end": (end - first) / scale})
+        before.append({**common, **before_rows.at(number), "x": percent(at, scale), "end": (at + end - start) / scale})
+        after.append({
+            **common, **after_rows.at(number), "x": percent(start - first, scale), "end": (end - first) / scale
+        })  # fmt: skip
         at += end - start
     elapsed = last - first
     saved = (sequential - elapsed) / sequential
     return {
-        "height": round(len(runs) * height, 1),
+        "heights": (before_rows.total, after_rows.total),
         "before": before,
         "after": after,
         "sequential": sequential,
         "elapsed": elapsed,
         "elapsed_at": percent(elapsed, scale),
         "saved": saved if saved > 0.005 else None,
-        "runs": len(runs),
-        "hidden": sum(1 for agent in report["agents"] if agent["runs"] and agent["runs"][0]["attempt"] > 1),
+        "many": len(runs) > MANY_RUNS,
+        "bad": any(row["tone"] in ("bad", "undone") for row in after),
     }
+
+
+class _Rows:
+    """Which row each run is in, and how high the rows are."""
+
+    def __init__(self, places: list[int], height: float) -> None:
+        self._places = places
+        self.height = height
+        self.total = round((max(places) + 1) * height, 1)
+
+    def at(self, number: int) -> dict[str, float]:
+        """Where a run is drawn."""
+        gap = 2.5 if self.height > 8 else 0.5
+        return {"y": round(self._places[number] * self.height, 2), "height": round(self.height - gap, 2)}
+
+
+def _rows(spans: list[tuple[float, float]]) -> tuple[_Rows, _Rows]:
+    """A row for each run while there is room for that; else those one after another share one, and those that ran
+    together as few as hold them.
+    """
+    if len(spans) <= MANY_RUNS:
+        each = _Rows(list(range(len(spans))), max(_LOWEST, min(_TALLEST, _PANEL / len(spans))))
+        return each, each
+    free: list[float] = []
+    """When each row is free again."""
+    places = []
+    for start, end in spans:
+        row = next((row for row, until in enumerate(free) if until <= start), len(free))
+        if row == len(free):
+            free.append(end)
+        free[row] = end
+        places.append(row)
+    return _Rows([0] * len(spans), _ONE), _Rows(places, max(2.0, min(10.0, _LANES / len(free))))
 
 
 def percent(part: float, whole: float) -> str:
@@ -124,7 +167,8 @@ class Timeline:
             "rows": rows, "height": round(y + 6), "ticks": self._ticks(), "bands": bands, "tight": self.tight,
             "bars": [bar for agent in report["agents"] for bar in self._bars(agent)],
             "waits": [wait for agent in report["agents"] for wait in self._waits(agent)],
-            "edges": self._edges(agents), "marks": self._marks(session_row), "axis": AXIS,
+            "edges": self._edges(agents), "bad": any(map(_is_bad, report["agents"])),
+            "marks": self._marks(session_row), "axis": AXIS,
         }  # fmt: skip
 
     def _band(self, wave: dict[str, Any], number: int, top: float, height: float, middle: float) -> dict[str, Any]:
@@ -226,6 +270,10 @@ class Timeline:
             for number in range(int(self.length / step) + 1)
             if number * step <= self.length * 0.96
         ]
+
+
+def _is_bad(agent: dict[str, Any]) -> bool:
+    return any(run["started"] is not None and _tone_of_run(run) == "bad" for run in agent["runs"])
 
 
 def _cost(dollars: float | None) -> str:
