@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from packaging.requirements import Requirement
@@ -26,7 +27,7 @@ from waved import settings
 from waved.agents.registry import BUILT_IN
 from waved.domain.ladders import default_steps
 from waved.errors import ExitStatus
-from waved.plan.guards import SHIPPED_KINDS
+from waved.plan.guards import SHIPPED_KINDS, Action
 from waved.plan.lint import lint
 from waved.plan.load import examine, load_plan
 
@@ -223,6 +224,11 @@ def test_default_ladders_are_the_ones_of_the_code(kind: str) -> None:
     for told in (row.rsplit("|", 2)[1], sentence):
         assert re.findall(r"`([a-z-]+)`", told) == actions
         assert ("twice" in told) == any(step.times == 2 for step in steps)
+
+
+def test_each_action_is_explained() -> None:
+    page = (ROOT / "docs" / "guards.md").read_text()
+    assert [action for action in get_args(Action) if f"\n| `{action}` |" not in page] == []
 
 
 # --- pages of agent programs ---
