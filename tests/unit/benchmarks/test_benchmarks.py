@@ -15,7 +15,7 @@ from tests.benchmarks.probe import BenchmarkError, Stamps, build_probe
 from tests.benchmarks.report import Report, Row
 
 NAMES = ["wave_start", "dependency_hop", "output_capture", "control_roundtrip", "idle", "peers", "core", "recovery"]
-NAMES += ["control_access", "snapshots", "guards", "session_report"]
+NAMES += ["control_access", "watched", "snapshots", "guards", "session_report"]
 
 
 @pytest.fixture
