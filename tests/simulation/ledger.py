@@ -49,6 +49,8 @@ class Ledger:
         self.stopped_by = ""
         self.held_at = 0.0
         self.guards = GuardLedger(self)
+        self.unreported = False
+        """It has ended, and its report is still to be asked for."""
         self.looked_at: dict[str, int] = {}
         """By agent: how many runs there were when its `produces` were last found right."""
 
@@ -59,7 +61,8 @@ class Ledger:
 
     def see(self, event: ev.Event) -> None:
         """Judge and remember one event."""
-        assert self.state != "ended" or isinstance(event, ev.SessionRetried), f"{event.kind} after the end"
+        after_end = isinstance(event, (ev.SessionRetried, ev.ReportWriting))
+        assert self.state != "ended" or after_end, f"{event.kind} after the end"
         self.guards.see(event)
         handler = getattr(self, "_" + event.kind.replace(".", "_").replace("-", "_"), None)
         if handler is not None:
@@ -187,6 +190,12 @@ class Ledger:
         elif event.outcome == "failed":
             assert any(outcome not in GOOD for outcome in self.wave_outcomes.values())
         self.state = "ended"
+        self.unreported = event.outcome != "refused"
+
+    def _report_writing(self, _event: ev.ReportWriting) -> None:
+        assert self.state == "ended"
+        assert self.unreported, "a report is written once an end, and never of what was refused"
+        self.unreported = False
 
     # --- gates --------------------------------------------------------------------------------------------------
 

@@ -255,7 +255,7 @@ class Simulation:
         self.events = 0
         self.crashes = 0
         written = self.plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        submitted = ev.SessionSubmitted("s", written, "/w", guarded=self.guarded, seq=1, time=self.now)
+        submitted = ev.SessionSubmitted("s", written, "/w", guarded=self.guarded, reported=True, seq=1, time=self.now)
         self.session = begin(submitted)
         self.ledger = Ledger(self.plan)
         self.ledger.see(submitted)

@@ -35,6 +35,7 @@ from waved.report.asking import PROGRAM, Answer, Request
 from waved.report.given import Changes
 from waved.report.writing import kept_path
 from waved.workspace.records import Label
+from waved.workspace.shadow import Shadow
 
 VARIABLE = "WAVED_REPORTS"
 """With "0", no session that is submitted is reported at its end: for tests and benchmarks of other things."""
@@ -153,7 +154,7 @@ class Reporting:
             return
 
         def job() -> None:
-            shadow = self._keeper.adopt(Path(session.workspace), session.plan.snapshots)
+            shadow = self._shadow(session)
             snapshot = ""
             until = end_of(shadow, span.until) if span.until else None
             if keep:
@@ -167,6 +168,13 @@ class Reporting:
             self._run(partial(make, Changes(why=why), ""))
 
         self._keeper.run(session.workspace, job, failed)
+
+    def _shadow(self, session: Session) -> Shadow:
+        """The workspace must be the one of the session: nothing of another that took its place is told."""
+        shadow = self._keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
+        if session.phase == "ended":
+            self._keeper.forget(session.id)
+        return shadow
 
     # --- the process --------------------------------------------------------------------------------------------
 
