@@ -93,6 +93,7 @@ def test_who_is_authorised_is_served_as_its_role_says(served: Remote, workspace:
         assert not client.export(session, tmp_path / "it.zip")["problems"]
         with zipfile.ZipFile(tmp_path / "it.zip") as archive:
             assert archive.read(f"{session}/runs/a.1/output") == b"hello\n"
+        assert "hello" in client.report(session, "html")["content"]
         with pytest.raises(NotAllowedError, match=r"may not call daemon\.stop"):
             client.daemon_stop()
     served.let_in("control", "boss")

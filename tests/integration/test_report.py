@@ -75,6 +75,8 @@ def test_a_finding_and_its_rollback_are_told_with_secrets_masked(reporting: Daem
         done = {item["item"]: item for item in view["checklists"][-1]["items"]}
         assert done["report"]["state"] == done["change-log"]["state"] == "ticked"
 
+        assert not (reporting.state / "sessions" / session / "environment").exists()
+
         report = json.loads((workspace / "docs/session/waved-report.json").read_text())
         (finding,) = report["findings"]
         (reaction,) = [each for each in report["reactions"] if each["finding"] == finding["finding"]]
