@@ -34,6 +34,8 @@ class Daemon:
             **os.environ,
             "WAVED_STATE_DIR": str(folder / "state"),
             "WAVED_RUNTIME_DIR": str(folder / "run"),
+            # Written beside the daemon when a session has ended: in the next repetition's time.
+            "WAVED_REPORTS": "0",
             "PYTHONPATH": str(ROOT),
             # Compiled once, as an installed program is, and not in each command that is timed.
             "PYTHONPYCACHEPREFIX": str(cache() / "bytecode"),

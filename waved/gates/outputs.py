@@ -37,7 +37,7 @@ class OutputResult:
 def check_outputs(workspace: Path, outputs: Sequence[Output], own: Collection[str] = ()) -> list[OutputResult]:
     """One result for each expected output, in order. Never raises: what cannot be looked at counts as missing.
 
-    `own`: files that waved itself has written, which are nobody's output.
+    `own`: files that waved itself writes: they are nobody's output, unless the plan names just that file.
 
     Reads the file system and may block on it, so it belongs on a helper thread.
     """
@@ -47,7 +47,7 @@ def check_outputs(workspace: Path, outputs: Sequence[Output], own: Collection[st
 def _check(workspace: Path, output: Output, own: Collection[str]) -> OutputResult:
     try:
         paths = globs.find(workspace, [output.path], max(MOST_FILES, output.min_files))
-        sizes = _sizes(workspace, [path for path in paths if path not in own])
+        sizes = _sizes(workspace, [path for path in paths if path not in own or path == output.path])
         ok, detail = _judge(workspace, output, sizes)
         files = tuple(sizes)
     except (PlanError, OSError, RuntimeError) as error:

@@ -61,7 +61,7 @@ def differing(
     """
     first = shadow.find(span.first)
     lines = {each.path: each for each in shadow.stat(first, until)}
-    own = _untouched(session)
+    own = untouched(session)
     found = [
         FileChange(
             shown(change.path), change.kind,
@@ -82,8 +82,8 @@ def differing(
     return Changes("", "s1", span.called, tuple(found[:MOST_FILES]), text, truncated)
 
 
-def _untouched(session: Session) -> frozenset[str]:
-    """The files that waved wrote, without those that an agent wrote as well."""
+def untouched(session: Session) -> frozenset[str]:
+    """The files of the workspace that waved alone wrote: without those that an agent was seen to write as well."""
     writings = session.guards.writings.values() if session.guards is not None else ()
     return own_files(session.plan) - {path for each in writings for path in each.paths}
 

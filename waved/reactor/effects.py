@@ -20,7 +20,7 @@ from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.confinement import Kept, limits_of
 from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
-from waved.plan.reporting import report_files
+from waved.plan.reporting import own_files
 from waved.pool import cgroup, controllers
 from waved.pool.controllers import Controllers
 from waved.pool.linux import boot_seconds
@@ -286,7 +286,7 @@ class Effects:
         verdict = ev.CheckEnded(session.id, event.gate, event.index, ok=False, name=check.name)
 
         def job() -> None:
-            results = check_outputs(Path(session.workspace), check.outputs, report_files(session.plan))
+            results = check_outputs(Path(session.workspace), check.outputs, own_files(session.plan))
             verdict.ok = all(result.ok for result in results)
             verdict.detail = "\n".join(result.detail for result in results if verdict.ok or not result.ok)
             verdict.files = _names([path for result in results for path in result.files])

@@ -18,7 +18,7 @@ from waved.domain import requests_guards as requests
 from waved.domain.state import Session
 from waved.errors import BadRequestError, ConflictError, InternalError, NotFoundError, WavedError
 from waved.ipc.server import Asked
-from waved.plan.reporting import report_files
+from waved.reactor.differing import untouched
 from waved.reactor.params import Params
 from waved.reactor.rollback import chosen
 from waved.workspace.attribution import owns
@@ -184,7 +184,7 @@ def _roll_back(reactor: Reactor, asked: Asked, wish: _Rollback) -> Reply:
     def job(shadow: Shadow) -> dict[str, Any]:
         target = _find(shadow, names, to)
         changed = [change.path for change in shadow.changed(target)]
-        own = report_files(session.plan)
+        own = untouched(session)
         paths = [path for path in changed if picks(path) and path not in own]
         answer: dict[str, Any] = {"live": running, "to": to, "commit": target.id}
         if wish.dry:

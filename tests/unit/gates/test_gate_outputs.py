@@ -147,3 +147,14 @@ def test_any_pattern_a_plan_accepts_gives_a_result(tmp_path_factory: pytest.Temp
     (result,) = check_outputs(workspace, [output])
     assert result.detail.isprintable()
     assert result.detail
+
+
+def test_what_waved_itself_wrote_is_nobody_s_output_unless_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("waved-report.md", "change_log.md"):
+        (tmp_path / "docs" / name).write_text("…")
+    own = {"docs/waved-report.md", "docs/change_log.md"}
+    wanted = [Output(path="docs/*.md"), Output(path="docs/change_log.md")]
+    assert [result.ok for result in check_outputs(tmp_path, wanted, own)] == [False, True]
+    (tmp_path / "docs" / "api.md").write_text("…")
+    assert check_outputs(tmp_path, wanted, own)[0].files == ("docs/api.md",)
