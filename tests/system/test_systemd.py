@@ -96,8 +96,8 @@ def let_go(machine: Machine, session: str, *agents: str) -> dict[str, Any]:
 
 
 def hang_soon(machine: Machine, watchdog: str, *after: str) -> None:
-    """Have the daemon's reactor stand still for ten minutes after some more turns; the next daemon's will not."""
-    failpoint = "Environment=WAVED_FAILPOINTS=reactor.turn=delay:600~60*1"
+    """Have the reactor stand still for ten minutes after 250 turns; a session can start before. The next will not."""
+    failpoint = "Environment=WAVED_FAILPOINTS=reactor.turn=delay:600~250*1"
     said = "Environment=WAVED_FAILPOINTS_LOG=/var/lib/waved/hangs"
     (machine.root / "var/lib/waved/hangs").unlink(missing_ok=True)
     machine.configure("waved.service", "[Service]", watchdog, failpoint, said)

@@ -23,6 +23,8 @@ _KEPT_FOR = 30.0
 """Seconds that replies are kept for a client that takes none."""
 _EVENTS = 100
 """Who came or went, looked at in one turn: somebody may connect and leave without an end."""
+_QUIET, _LAST_NEWS = 5, 1.0
+"""Milliseconds in which nobody comes or goes any more, and the seconds that is waited for, before a door is closed."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
 _COMING_AND_GOING = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED
 
@@ -164,6 +166,12 @@ class Door:
 
     def close(self) -> None:
         """Close; what libzmq has of replies is sent, for half a second."""
+        if self.listens:
+            self.shut()
+        # libzmq's thread waits when nobody reads of whom it let in, and to switch that off would wait for it.
+        until = time.monotonic() + _LAST_NEWS
+        while self.monitor.poll(_QUIET) and time.monotonic() < until:
+            self.mind()
         self.socket.disable_monitor()
         self.monitor.close(0)
         self.socket.close()
