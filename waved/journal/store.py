@@ -225,7 +225,9 @@ class Journal:
             "SELECT session FROM sessions WHERE ended > 0"  # noqa: S608 — only fixed texts
             f" AND EXISTS ({later} 'report.writing') AND NOT EXISTS ({later} 'report.written') ORDER BY submitted"
         )
-        return [str(row[0]) for row in self._db.execute(query)]
+        with contextlib.suppress(sqlite3.Error):  # a report is not worth a start that fails
+            return [str(row[0]) for row in self._db.execute(query)]
+        return []
 
     def lost_of(self, entry: Entry) -> str:
         """Why a session's events cannot be trusted to be complete; "" when they can."""

@@ -159,3 +159,23 @@ def test_without_room_nothing_is_half_written_and_it_goes_on_when_there_is_room(
     with closing(Journal(path)) as journal:
         assert seqs(journal) == list(range(1, 40))
         assert journal._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_sessions_whose_report_is_not_written_are_known(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    plan = {"session": {"name": "s"}}
+    told: list[ev.Event] = []
+    for name, after in (
+        ("written", [ev.ReportWriting("written"), ev.ReportWritten("written", kept=True)]),
+        ("due", [ev.ReportWriting("due")]),
+        ("none", []),
+        ("again", [ev.ReportWriting("again"), ev.SessionRetried("again", ["a"])]),
+        ("twice", [ev.ReportWriting("twice"), ev.ReportWritten("twice"), ev.SessionRetried("twice", ["a"]),
+                   ev.SessionEnded("twice", "failed"), ev.ReportWriting("twice")]),
+    ):  # fmt: skip
+        told += [ev.SessionSubmitted(name, plan, "/w"), ev.SessionEnded(name, "succeeded"), *after]
+    for number, event in enumerate(told, 1):
+        event.seq, event.time = number, float(number)
+    journal.append(told)
+    assert journal.unreported() == ["due", "twice"]
+    journal.close()
