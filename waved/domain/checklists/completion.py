@@ -122,7 +122,8 @@ def _report(session: Session) -> Item:
     if report is None or report.state == "writing":
         return Item(name, title, _until_written(session), "")
     if report.state == "written":
-        told = ", ".join(report.files) or "in waved's own folder"
+        more = f" and {counted(len(report.files) - 1, 'more form')}" if len(report.files) > 1 else ""
+        told = report.files[0] + more if report.files else "in waved's own folder"
         return Item(name, title, "ticked", told + (f"; {report.error}" if report.error else ""))
     return Item(name, title, "unticked", report.error or "it was not written")
 
