@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from waved.domain.state import Run, Session
@@ -43,8 +44,10 @@ def folder_of(runs: Path, run: Run) -> Path:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(LARGEST_PROMPT).decode(errors="replace")
+        # Whatever an agent may have put there in its place: nothing is waited for, and no link followed.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            return (file.read(LARGEST_PROMPT) or b"").decode(errors="replace")
     except OSError:
         return ""
 
