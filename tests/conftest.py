@@ -27,8 +27,8 @@ def short_tmp() -> Iterator[Path]:
 
 
 @pytest.fixture
-def daemon(short_tmp: Path) -> Iterator[Daemon]:
-    """A running daemon. When the test is over it is ended, and not one process of it may be left."""
+def own_daemon(short_tmp: Path) -> Iterator[Daemon]:
+    """A daemon of the test's own. When the test is over it is ended, and not one process of it may be left."""
     running = Daemon(short_tmp)
     running.start()
     try:
@@ -36,6 +36,12 @@ def daemon(short_tmp: Path) -> Iterator[Daemon]:
     finally:
         running.end()
     wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
+
+
+@pytest.fixture
+def daemon(own_daemon: Daemon) -> Daemon:
+    """A running daemon. A module whose tests do nothing to it has them share one (`lent_daemon`)."""
+    return own_daemon
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,13 @@ def shared_daemon() -> Iterator[Daemon]:
         running.end()
     wait_for(lambda: not processes_of(folder), 10, lambda: f"left behind: {processes_of(folder)}")
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def lent_daemon(shared_daemon: Daemon, short_tmp: Path) -> Iterator[Daemon]:
+    """The module's daemon for one test, of whose folder no process may be left."""
+    yield shared_daemon
+    wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
 
 
 @pytest.fixture

@@ -35,6 +35,12 @@ sys.exit(scene["exit"])
 """
 
 
+@pytest.fixture
+def daemon(lent_daemon: Daemon) -> Daemon:
+    """The tests of this module share a daemon, but for those that end it (`own_daemon`)."""
+    return lent_daemon
+
+
 class Claude:
     """The stand-in: what it prints each time it is called, and what it was called with."""
 
@@ -151,16 +157,16 @@ def test_a_program_that_lingers_after_its_result_is_ended_and_has_finished(
 
 
 def test_what_was_done_while_no_daemon_lived_is_known_to_the_next(
-    daemon: Daemon, workspace: Path, claude: Claude
+    own_daemon: Daemon, workspace: Path, claude: Claude
 ) -> None:
     claude.plays(scene("claude-edit", 0, workspace, pause_before='"tool_use_id"'))
-    session = daemon.submit(plan(), workspace)
+    session = own_daemon.submit(plan(), workspace)
     wait_for((claude.folder / "paused").exists)
-    wait_for(lambda: assignments(daemon.view(session))["a"]["runs"][0]["started"])
-    daemon.kill()
+    wait_for(lambda: assignments(own_daemon.view(session))["a"]["runs"][0]["started"])
+    own_daemon.kill()
     (claude.folder / "go").touch()
-    daemon.start()
-    view = daemon.settled(session)
+    own_daemon.start()
+    view = own_daemon.settled(session)
     assert view["outcome"] == "succeeded"
     assert only_run(view)["usage"]["input"] == 7350
 
@@ -175,7 +181,7 @@ def test_what_an_agent_wrote_and_said_is_told_to_those_after_it(
     view = daemon.run(plan_of(wave_of("w", agent, after)), workspace)
     assert view["outcome"] == "succeeded"
     assert (workspace / "seen").read_text() == "README.md\n"
-    context = next((daemon.state / "sessions").glob("*/runs/b.1/context.json"))
+    context = daemon.state / "sessions" / view["session"] / "runs" / "b.1" / "context.json"
     (result,) = json.loads(context.read_text())["results"]
     assert (result["changed"], result["files_changed"], result["verified"]) == (["README.md"], 1, False)
     assert result["last_words"] == assignments(view)["a"]["runs"][0]["last_words"] != ""

@@ -7,10 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.live import Daemon, agent_of, assignments, plan_of, wave_of
 from wavectl.outputs import NOTICE, RunOutput, tail
 
 MB = 1024 * 1024
+
+
+@pytest.fixture
+def daemon(lent_daemon: Daemon) -> Daemon:
+    """The tests of this module share a daemon, but for those that end it (`own_daemon`)."""
+    return lent_daemon
 
 
 def _digest(daemon: Daemon, run: str) -> tuple[int, str]:

@@ -20,6 +20,12 @@ for _ in range(2):
 """
 
 
+@pytest.fixture
+def daemon(lent_daemon: Daemon) -> Daemon:
+    """The tests of this module share a daemon, but for those that end it (`own_daemon`)."""
+    return lent_daemon
+
+
 def _left(workspace: Path) -> list[str]:
     return [line for line in processes_of(workspace) if "sleep" in line or "python" in line]
 

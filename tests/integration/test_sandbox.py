@@ -16,6 +16,12 @@ import pytest
 from tests.live import Daemon, agent_of, assignments, plan_of, processes_of, wait_for, wave_of
 
 
+@pytest.fixture
+def daemon(lent_daemon: Daemon) -> Daemon:
+    """The tests of this module share a daemon, but for those that end it (`own_daemon`)."""
+    return lent_daemon
+
+
 def _why_not() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed (apt install bubblewrap)"
@@ -186,21 +192,21 @@ def test_memory_is_limited_inside_a_sandbox(daemon: Daemon, workspace: Path) -> 
     assert (run["outcome"], run["cause"], run["signal"]) == ("signalled", "oom", signal.SIGKILL)
 
 
-def test_a_sandbox_that_cannot_be_had_is_said_and_never_left_out(daemon: Daemon, workspace: Path) -> None:
-    daemon.end()
-    tools = daemon.folder / "tools"
+def test_a_sandbox_that_cannot_be_had_is_said_and_never_left_out(own_daemon: Daemon, workspace: Path) -> None:
+    own_daemon.end()
+    tools = own_daemon.folder / "tools"
     tools.mkdir()
     for name in ("git", "sh"):
         (tools / name).symlink_to(str(shutil.which(name)))
-    daemon.environment["PATH"] = str(tools)
-    daemon.start()
+    own_daemon.environment["PATH"] = str(tools)
+    own_daemon.start()
     plan = plan_of(
         wave_of("w", agent_of("a", "touch made", sandbox="workspace"), agent_of("b", "true", sandbox="none"))
     )
-    view = daemon.run(plan, workspace)
+    view = own_daemon.run(plan, workspace)
     (item,) = [item for item in view["checklist"] if item["item"] == "sandbox"]
     assert (view["outcome"], item["ok"], item["detail"]) == ("refused", False, "bubblewrap (bwrap) is not installed")
-    view = daemon.run(plan, workspace, waive=["sandbox"])
+    view = own_daemon.run(plan, workspace, waive=["sandbox"])
     assert _run_of(view)["outcome"] == "not-started"
     assert "its plan wants a sandbox" in _run_of(view)["reason"]
     assert assignments(view)["b"]["outcome"] == "succeeded"

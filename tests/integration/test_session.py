@@ -6,7 +6,15 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.live import Daemon, agent_of, assignments, plan_of, wait_for, wave_of
+
+
+@pytest.fixture
+def daemon(lent_daemon: Daemon) -> Daemon:
+    """The tests of this module share a daemon, but for those that end it (`own_daemon`)."""
+    return lent_daemon
 
 
 def test_waves_run_in_order_and_agents_of_a_wave_together(daemon: Daemon, workspace: Path) -> None:
@@ -157,7 +165,7 @@ def test_results_name_the_files_that_were_found_not_the_patterns(daemon: Daemon,
     view = daemon.run(plan, workspace)
     assert view["outcome"] == "succeeded"
     assert (workspace / "seen").read_text().split() == ["out/a.md", "out/b.md"]
-    folder = next((daemon.state / "sessions").glob("*/runs/s.1"))
+    folder = daemon.state / "sessions" / view["session"] / "runs" / "s.1"
     (result,) = json.loads((folder / "context.json").read_text())["results"]
     assert (result["produced"], result["expected"]) == (["out/a.md", "out/b.md"], ["out/*.md"])
 
@@ -259,7 +267,7 @@ def test_every_event_is_there_in_order_without_a_gap(daemon: Daemon, workspace: 
     )
 
 
-def test_environment_values_reach_agents_and_nothing_else(daemon: Daemon, workspace: Path, short_tmp: Path) -> None:
+def test_environment_values_reach_agents_and_nothing_else(own_daemon: Daemon, workspace: Path, short_tmp: Path) -> None:
     import os
 
     secret = "s3cr3t-value-of-the-test"
@@ -267,8 +275,8 @@ def test_environment_values_reach_agents_and_nothing_else(daemon: Daemon, worksp
     plan = plan_of(wave_of("w", agent_of("a", 'test "$OWN" = mine && printf %s "$TOKEN" | wc -c > length'),
                            agent_of("b", 'test -z "$OWN"')))  # fmt: skip
     plan["session"]["env"] = {"set": {"TOKEN": secret}}
-    assert daemon.run(plan, workspace, environment=environment)["outcome"] == "succeeded"
+    assert own_daemon.run(plan, workspace, environment=environment)["outcome"] == "succeeded"
     assert (workspace / "length").read_text().strip() == str(len(secret))
-    daemon.end()
+    own_daemon.end()
     holding = [path for path in short_tmp.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert holding == []
