@@ -17,8 +17,6 @@ import pytest
 
 from tests.integration.guarded import git, kinds, user_state
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 ROOT = Path(__file__).resolve().parents[2]
 WAVECTL = [str(Path(sys.executable).with_name("wavectl"))]
 PAGES = "docs/examples/demo/client/pages.js"

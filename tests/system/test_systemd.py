@@ -21,10 +21,7 @@ from wavectl import Client
 from wavectl.toml import to_toml
 from waved.errors import WavedError
 
-pytestmark = [
-    pytest.mark.xdist_group("machine"),
-    pytest.mark.skipif(bool(why_not()), reason=f"no systemd can be booted: {why_not()}"),
-]
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no systemd can be booted: {why_not()}")
 
 UNIT = "/etc/systemd/system/waved.service"
 WORKSPACE = "/srv/work"

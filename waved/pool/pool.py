@@ -64,6 +64,11 @@ class _Worker:
     started: bool = False
     shot: int = 0
     """Number of the starting shot it waits for."""
+    number: int = 0
+    """Of what it was armed with last; 0: by a daemon before this one. What is said to it, and what it says, is about
+    that: an answer to an earlier one may still be under way."""
+    turned_away: bool = False
+    """It ends after what it was armed with before, and has not heard of this run."""
     limits: dict[str, Any] = field(default_factory=dict)
 
 
@@ -93,6 +98,8 @@ class Pool:
         self._strays = False
         """A zygote has died: its workers are our children."""
         self._shot = Shot()
+        self._armed = 0
+        """How often a worker was armed, each time a number of its own."""
         self._again = 0.0
         """No worker is asked for before this; seconds since boot."""
         self._problem = ""
@@ -190,7 +197,8 @@ class Pool:
                 return False
             worker.run = run
             self._workers[run] = worker
-        worker.spec, worker.armed = spec, False
+        self._armed += 1
+        worker.spec, worker.armed, worker.number = spec, False, self._armed
         try:
             descriptor, worker.shot = self._shot.load()
         except OSError as error:
@@ -306,8 +314,9 @@ class Pool:
         return True
 
     def _send(self, worker: _Worker, message: dict[str, Any], fds: tuple[int, ...] = ()) -> bool:
+        numbered = {**message, "number": worker.number} if worker.number else message
         try:
-            worker.channel.send(message, fds)
+            worker.channel.send(numbered, fds)
         except ChannelClosedError:
             return True  # its end is read from the channel, with what it said before
         except OSError as error:  # its buffer is full (it hangs), or no memfd can be made
@@ -370,7 +379,11 @@ class Pool:
             self._worker_ended(worker)
 
     def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:
-        if "armed" in message:
+        if worker.number and message.get("number", worker.number) != worker.number:
+            # About what it was armed with before. If that could not be, it turns to what it was told since; if it does
+            # not, it ends, and nothing was started.
+            worker.turned_away = "ended" in message and not message.get("free")
+        elif "armed" in message:
             worker.armed, worker.pid = True, message["worker"]
         elif "started" in message:
             self._heed_started(worker, message["started"])
@@ -424,8 +437,10 @@ class Pool:
         if self._workers.get(worker.run) is not worker:
             return
         del self._workers[worker.run]
-        left = record.read_exit(Path(worker.spec["folder"])) if worker.spec else None
-        if left is not None:
+        left = record.read_exit(Path(worker.spec["folder"])) if worker.spec and not worker.turned_away else None
+        if worker.turned_away:
+            self._news.append(Lost(worker.run, "its worker could not be armed anew", certain_unstarted=True))
+        elif left is not None:
             self._news.append(Ended(worker.run, left))
         elif not worker.released or _claim(worker):
             self._news.append(Lost(worker.run, "its worker died before the start", certain_unstarted=True))

@@ -89,6 +89,8 @@ class Worker:
         self.argv: list[str] = []
         self.released = False
         self.outcome = Outcome()
+        self.number = 0
+        """Of what it was armed with last: what is said of another is about what is over. 0: that was not told."""
         self.limits: dict[str, Any] | None = None
         """Limits that came ahead of the shot; without them the shot is not for us."""
         self.ending = Ending()
@@ -112,13 +114,16 @@ class Worker:
                 message = line.next_word()
                 if "arm" in message:
                     self._withdraw()
+                    self.number = message.get("number", 0)
                     failpoints.hit("worker.before-claim")
                     self._claim(message["arm"])
                     failpoints.hit("worker.after-claim")
                     self._arm()
                     failpoints.hit("worker.after-arm")
-                    line.say({"armed": self.spec["run"], "worker": os.getpid()})
+                    line.say({"armed": self.spec["run"], "worker": os.getpid(), "number": self.number})
                     failpoints.hit("worker.after-armed")
+                elif message.get("number", self.number) != self.number:
+                    continue  # it was meant for the run before, or for this one as it was to be before
                 elif "limits" in message:
                     self.limits = message["limits"]
                 elif "release" in message:
@@ -126,7 +131,7 @@ class Worker:
                 elif "shot" in message and self.limits is not None:
                     self._release(self.limits)
                 elif "freeze" in message or "thaw" in message:
-                    self.freeze_asked = "freeze" in message
+                    self.freeze_asked = "freeze" in message and bool(self.spec)
                 elif "withdraw" in message:
                     self._withdraw()
                     if self.spec:
@@ -146,7 +151,7 @@ class Worker:
             # Another daemon decided about this run: nothing of it is ours to write. Its start is tried under a new id.
             self.outcome.unstarted("withdrawn", str(error), self._clock())
             with contextlib.suppress(ChannelClosedError):
-                line.say({"ended": self._record()})
+                line.say({"ended": self._record(), "number": self.number})
             return
         except ShortageError as error:
             self._give_back(str(error))
@@ -409,7 +414,7 @@ class Worker:
         self.outcome.unstarted("withdrawn", reason, self._clock())
         if self.lock >= 0:  # else the folder may not be ours
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.line.tell({"ended": self._record()})
+        self.line.tell({"ended": self._record(), "number": self.number})
 
     def _finish_unstarted(self, outcome: str, reason: str) -> None:
         self.outcome.unstarted(outcome, reason, self._clock())
@@ -443,7 +448,7 @@ class Worker:
         again = not self.last and not self.freezer.aside and self.line.unbroken and tree.no_children()
         if again:
             self._let_go()
-        self.line.tell({"ended": ended, "free": again})
+        self.line.tell({"ended": ended, "free": again, "number": self.number})
         failpoints.hit("worker.after-ended")
         self._describe()
         self.free = again and self.line.unbroken

@@ -212,8 +212,13 @@ def test_the_next_daemon_is_told(channel: Channel, tmp_path: Path) -> None:
 
 
 def test_one_that_has_not_begun_is_frozen_at_its_start(channel: Channel, tmp_path: Path) -> None:
-    channel.send({"freeze": True})
-    start(channel, tmp_path, "sleep 600")
+    channel.send({"freeze": True})  # before there is a run: it was meant for the one before
+    channel.send({"arm": spec_of(tmp_path, "a", "sleep 600")})
+    heard(channel, "armed")
+    for word in ("thaw", "freeze"):
+        channel.send({word: True})
+    channel.send({"release": {"timeout": None, "timeout_of": "agent"}})
+    heard(channel, "started")
     assert heard(channel, "frozen")["frozen"]["ok"]
     assert states(worker_of(tmp_path)) == {"T"}
     channel.send({"stop": {"reason": "enough", "grace": 1.0}})

@@ -55,3 +55,22 @@ def test_a_folder_with_the_end_of_a_run_is_not_touched(channel: Channel, tmp_pat
     left = record.read_exit(tmp_path / "a")
     assert left is not None
     assert left["exit_code"] == 7
+
+
+def test_what_is_said_of_an_earlier_arming_is_not_about_this_one(channel: Channel, tmp_path: Path) -> None:
+    channel.send({"arm": {**spec_of(tmp_path, "a", ""), "command": ["no-such-program"]}, "number": 1})
+    said = heard(channel, "ended")
+    assert (said["ended"]["outcome"], said["free"], said["number"]) == ("not-started", True, 1)
+    channel.send({"arm": spec_of(tmp_path, "a", "exit 5"), "number": 2})
+    assert heard(channel, "armed")["number"] == 2
+    for late in ({"freeze": True}, {"limits": {"timeout": 1, "timeout_of": "agent"}}, {"stop": {"reason": "late"}}):
+        channel.send({**late, "number": 1})
+    channel.send({"release": {"timeout": None, "timeout_of": "agent"}, "number": 1})
+    with pytest.raises(TimeoutError):
+        channel.sock.settimeout(0.2)
+        channel.receive()
+    channel.sock.settimeout(20)
+    channel.send({"release": {"timeout": None, "timeout_of": "agent"}, "number": 2})
+    heard(channel, "started")
+    said = heard(channel, "ended")
+    assert (said["ended"]["exit_code"], said["number"]) == (5, 2)
