@@ -14,12 +14,18 @@ import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO, cast
-
-import structlog
 
 from waved.errors import NotAllowedError
 from waved.masking import Masks
+
+# Where rich is installed structlog draws tracebacks with it. Ours are text, and its import is a tenth of a start.
+_rich = sys.modules.setdefault("rich", cast(ModuleType, None))
+import structlog  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
 
 LONGEST = 4_000
 """Characters of one text in a line: journald takes a line of 48 KB apart."""

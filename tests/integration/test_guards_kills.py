@@ -26,7 +26,13 @@ PLACES = [
 """The first pass of `guard.*-snapshot` is the session's first snapshot."""
 
 
-@pytest.mark.parametrize("place", PLACES)
+SMOKE = ("guard.after-snapshot~1", "guard.before-restore", "guard.after-restore", "worker.before-freeze")
+"""Those of each run; all with `-m torture` as well."""
+
+
+@pytest.mark.parametrize(
+    "place", [each if each in SMOKE else pytest.param(each, marks=pytest.mark.torture) for each in PLACES]
+)
 def test_the_next_daemon_finishes_the_reaction(unstarted_daemon: Daemon, workspace: Path, place: str) -> None:
     daemon = unstarted_daemon
     with_cart(workspace)

@@ -105,7 +105,13 @@ def finish(daemon: Daemon, session: str, workspace: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["image.before-write", "image.after-write", "image.before-commit", "image.after-commit"]
+    "point",
+    [
+        pytest.param("image.before-write", marks=pytest.mark.torture),
+        "image.after-write",
+        pytest.param("image.before-commit", marks=pytest.mark.torture),
+        "image.after-commit",
+    ],
 )
 def test_a_death_around_an_image_changes_nothing(often: Daemon, workspace: Path, point: str) -> None:
     often.environment[failpoints.VARIABLE] = f"{point}=kill"
@@ -165,11 +171,11 @@ def spoil(daemon: Daemon, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("cut off", "is damaged"),
+        pytest.param("cut off", "is damaged", marks=pytest.mark.torture),
         ("one bit", "is damaged"),
-        ("missing", "cannot be read"),
+        pytest.param("missing", "cannot be read", marks=pytest.mark.torture),
         ("other code", "other code"),
-        ("other number", "other"),
+        pytest.param("other number", "other", marks=pytest.mark.torture),
     ],
 )
 def test_an_image_that_cannot_be_used_is_named_and_every_event_is_folded(

@@ -31,9 +31,8 @@ from waved.reactor.clock import Clock
 from waved.reactor.differing import differing, end_of, span_of, why_not
 from waved.reactor.inbox import Inbox
 from waved.reactor.keeper import Keeper
-from waved.report.asking import PROGRAM, Answer, Request
+from waved.report.asking import PROGRAM, Answer, Request, kept_path
 from waved.report.given import Changes
-from waved.report.writing import kept_path
 from waved.workspace.records import Label
 from waved.workspace.shadow import Shadow
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from waved.report.given import Changes, FileChange
 
 PROGRAM = "waved.report.program"
+KEPT = "report"
+"""The name of a report, without its ending, in the session's folder under waved's state folder."""
+
+
+def kept_path(folder: Path, form: str) -> Path:
+    """Where a rendering is kept in the session's folder."""
+    return folder / f"{KEPT}.{form}"
 
 
 @dataclass(frozen=True, slots=True)

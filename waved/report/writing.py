@@ -11,17 +11,9 @@ from typing import Any
 from waved.masking import Mask
 from waved.plan.reporting import change_log_of, files_in_workspace, own_files
 from waved.report import change_log, placing
-from waved.report.asking import Answer
+from waved.report.asking import Answer, kept_path
 from waved.report.build import Told
 from waved.report.rendering import RENDERERS, is_ours
-
-KEPT = "report"
-"""The name, without its ending, in the session's folder under waved's state folder."""
-
-
-def kept_path(folder: Path, form: str) -> Path:
-    """Where a rendering is kept in the session's folder."""
-    return folder / f"{KEPT}.{form}"
 
 
 class Writer:
