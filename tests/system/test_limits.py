@@ -64,6 +64,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     subprocess.run(["bash", str(BOOT), str(folder), *binds], check=True, cwd=SOURCE, timeout=380)
     said = folder / "said"
     told = (said if said.exists() else folder / "console").read_text(errors="replace")
+    if "ptrace set fp regs failed" in told:
+        pytest.skip("User-Mode Linux does not know this processor: the registers of its programs are too large for it")
     assert (folder / "out").exists(), told[-3000:]
     found: dict[str, Any] = json.loads((folder / "out").read_text())
     assert "error" not in found, f"{found['error']}\n{told[-2000:]}\n{found['journal'][-4000:]}"
