@@ -43,9 +43,9 @@ from waved.reactor.imager import PROGRAM
 from waved.reactor.imaging import AT_LEAST, SHARE
 
 CONTROL_LIMIT = 1.0
-"""Seconds, with 64 agents (issue 3)."""
+"""Seconds, with 64 agents."""
 JOURNAL_LIMIT = 5.0
-"""Seconds, with a million events (issue 3)."""
+"""Seconds, with a million events."""
 PAUSE_LIMIT = 0.05
 """Seconds that a request may wait because an image is made."""
 IMAGE_PATIENCE = 60.0

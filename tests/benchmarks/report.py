@@ -27,7 +27,7 @@ class Row:
     more: dict[str, Any] = field(default_factory=dict)
     """Other figures of the same measurement, name by figure."""
     limit: float | None = None
-    """What ours must not exceed (issue "the main job"); None where nothing was promised."""
+    """What ours must not exceed; None where nothing was promised."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A session of real agent programs under a real daemon: two programs in one wave edit a repository (issue 5).
+"""A session of real agent programs under a real daemon: two programs in one wave edit a repository.
 
 claude and codex, against the scripted API. One runs into a limit that says when it ends, and goes on with its own
 session then; one has given its result and hangs. What waved shows of them is compared with what the API has served.

@@ -1,4 +1,4 @@
-"""Whole sessions under faults, from seeds (issue "waved can die at any instant", point 7)."""
+"""Whole sessions under faults, from seeds."""
 
 from __future__ import annotations
 

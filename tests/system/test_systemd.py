@@ -1,4 +1,4 @@
-"""waved as a service of a real systemd: installed by its own command, watched, killed, restarted, stopped (issue 6).
+"""waved as a service of a real systemd: installed by its own command, watched, killed, restarted, stopped.
 
 The machine is booted once for the file. Agents write down their starts; an agent that goes on has the pid it had.
 """

@@ -1,4 +1,4 @@
-"""Providers that refuse calls (issue "rate limits"): who waits for them, and how many may call them afterwards.
+"""Providers that refuse calls: who waits for them, and how many may call them afterwards.
 
 A provider that refuses is left alone until the time it named; then it is asked by half as many agents as before, and
 by one more with each that succeeds. Which provider an agent calls is known from what its runs tell, and then for all

@@ -1,4 +1,4 @@
-"""Journals of other versions are migrated, damaged ones put aside, none is overwritten (issue 3, points 4 and 5).
+"""Journals of other versions are migrated, damaged ones put aside, none is overwritten.
 
 `tests/fixtures/journal` holds a journal of every released schema, made by a real daemon (waves, retries, a gate, a lost
 run), and the views it must fold to. They are never made anew.

@@ -1,4 +1,4 @@
-"""Output that comes faster than it can be read waits in its files: none is lost, none is read twice (issue 5)."""
+"""Output that comes faster than it can be read waits in its files: none is lost, none is read twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output is bounded by removing the oldest, and read by offsets that count everything (issue 3, point 6)."""
+"""Output is bounded by removing the oldest, and read by offsets that count everything."""
 
 from __future__ import annotations
 
