@@ -68,6 +68,18 @@ def test_the_id_of_a_refused_request_is_told(daemon: Daemon) -> None:
     assert "99" in reply["error"]["message"]
 
 
+def test_a_large_request_is_for_what_takes_a_plan_alone(daemon: Daemon) -> None:
+    """Others are refused by their first bytes: whoever floods with them costs the daemon little."""
+    said = {}
+    for method in ("daemon.status", "session.submit"):
+        reply = _ask(daemon, wire.encode_request(wire.Request(3, method, {"more": bytes(wire.LARGE)})))
+        assert reply is not None
+        assert (reply["id"], reply["error"]["code"]) == (3, "bad-request")
+        said[method] = reply["error"]["message"]
+    assert f"takes {wire.LARGE} at most" in said["daemon.status"]
+    assert "at most" not in said["session.submit"]
+
+
 def test_req_sockets_are_served_too(daemon: Daemon) -> None:
     reply = _ask(daemon, wire.encode_request(wire.Request(5, "daemon.status")), kind=zmq.REQ)
     assert reply is not None

@@ -16,6 +16,11 @@ PROTOCOL = 1
 """Version of the envelope and of the methods' meaning."""
 MAX_FRAME = 16 * 1024 * 1024
 """Bytes; a larger frame is refused unread."""
+LARGE = 256 * 1024
+"""Bytes; only what takes whole plans is asked with more. What else is larger is refused without being decoded."""
+TAKE_MUCH = frozenset({"session.submit"})
+_HEAD = 512
+"""Bytes in which `id` and `method` are found, when they come before `params`."""
 _MAX_STRING = MAX_FRAME
 _MAX_ITEMS = 1_000_000
 
@@ -69,6 +74,8 @@ def decode(frame: bytes | memoryview) -> dict[str, Any]:
 
 def decode_request(frame: bytes | memoryview) -> Request:
     """The request in a frame; raises ProtocolError or BadRequestError."""
+    if LARGE < len(frame) <= MAX_FRAME and (method := head_of(frame).get("method")) and method not in TAKE_MUCH:
+        raise BadRequestError(f"a request of {len(frame)} bytes; {str(method)[:80]!r} takes {LARGE} at most")
     envelope = decode(frame)
     request_id, method, params = envelope.get("id"), envelope.get("method"), envelope.get("params", {})
     if not isinstance(request_id, int) or isinstance(request_id, bool):
@@ -78,11 +85,28 @@ def decode_request(frame: bytes | memoryview) -> Request:
     return Request(request_id, method, params)
 
 
+def head_of(frame: bytes | memoryview) -> dict[str, Any]:
+    """What comes before `params` in a request, as far as it can be read from the frame's first bytes alone."""
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=True)
+    unpacker.feed(bytes(frame[:_HEAD]))
+    found: dict[str, Any] = {}
+    try:
+        for _ in range(unpacker.read_map_header()):
+            key = unpacker.unpack()
+            if key == "params":
+                break
+            found[key] = unpacker.unpack()
+    except Exception:  # noqa: BLE001 — cut off, or hostile bytes: what was found is what there is
+        return found
+    return found
+
+
 def request_id_of(frame: bytes | memoryview) -> int:
     """The id of a request that could not be accepted, as far as it can be read; else 0."""
     try:
-        envelope = msgpack.unpackb(frame, raw=False)
-        found = envelope.get("id", 0)
+        found = head_of(frame).get("id")
+        if found is None:
+            found = msgpack.unpackb(frame, raw=False).get("id", 0)
     except Exception:  # noqa: BLE001 — hostile bytes: any failure means "cannot be read"
         return 0
     return found if isinstance(found, int) and not isinstance(found, bool) else 0
