@@ -31,6 +31,8 @@ def _why_not() -> str:
 
 
 pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
+PYTHON = os.path.realpath(sys.executable)
+"""Of the system: an environment may lie in /tmp, which a sandbox does not show."""
 
 
 def _run_of(view: dict[str, Any], agent: str = "a") -> dict[str, Any]:
@@ -105,7 +107,7 @@ def test_network_is_there_or_not(daemon: Daemon, workspace: Path, network: bool)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         program = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
-        view = _ran(daemon, workspace, [sys.executable, "-c", program], {"network": network})
+        view = _ran(daemon, workspace, [PYTHON, "-c", program], {"network": network})
     assert (view["outcome"] == "succeeded") is network
     assert network or "Connection refused" in _said(daemon, view)
 
@@ -128,8 +130,10 @@ def test_an_agent_in_a_sandbox_is_known_as_one_and_reaches_the_socket_only_where
         "    except Exception as error:\n        print(type(error).__name__)\n"
     )
     (workspace / "ask.py").write_text(ask)
-    asking = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} ask.py"
-    agents = agent_of("a", asking, control="own"), agent_of("b", f"test ! -e {daemon.socket}")
+    checkout = Path(__file__).parents[2]
+    asking = f"PYTHONPATH={checkout} {sys.executable} ask.py"
+    seen = {"write": [str(checkout), sys.prefix]}  # they may lie in /tmp, which is the run's own
+    agents = agent_of("a", asking, control="own", sandbox=seen), agent_of("b", f"test ! -e {daemon.socket}")
     view = daemon.run(plan_of(wave_of("w", *agents), sandbox="workspace"), workspace)
     assert view["outcome"] == "succeeded", _said(daemon, view)
     assert _said(daemon, view).split() == [view["session"], "NotAllowedError"]
@@ -187,7 +191,7 @@ def test_a_dead_worker_takes_the_sandbox_with_it(daemon: Daemon, workspace: Path
 
 def test_memory_is_limited_inside_a_sandbox(daemon: Daemon, workspace: Path) -> None:
     eat = "import time\nb = []\nwhile True:\n    b.append(b'x' * (8 << 20))\n    time.sleep(0.01)\n"
-    view = _ran(daemon, workspace, [sys.executable, "-c", eat], resources={"memory": "64MB"})
+    view = _ran(daemon, workspace, [PYTHON, "-c", eat], resources={"memory": "64MB"})
     run = _run_of(view)
     assert (run["outcome"], run["cause"], run["signal"]) == ("signalled", "oom", signal.SIGKILL)
 
