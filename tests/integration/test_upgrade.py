@@ -53,6 +53,7 @@ def ticking(name: str) -> dict[str, object]:
     return agent_of(name, f"echo {name} >> ledger; touch up-{name}; {loop}")
 
 
+@pytest.mark.torture
 def test_three_upgrades_in_a_row_cost_nobody_anything(installed: Installed, workspace: Path) -> None:
     plan = plan_of(
         wave_of("w", ticking("a"), ticking("b"), ticking("c")), wave_of("next", agent_of("late", "touch late"))

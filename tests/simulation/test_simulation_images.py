@@ -18,7 +18,7 @@ from waved.domain.image import decode, encode
 from waved.domain.state import Session
 from waved.plan.models import Plan
 
-SEEDS = 100
+SEEDS = 60
 TORTURE_SEEDS = int(os.environ.get("WAVED_TORTURE_SEEDS", "20000"))
 BLOCK = 100
 

@@ -14,7 +14,7 @@ import pytest
 from tests.system.torture import DAEMON_POINTS, WORKER_POINTS, ZYGOTE_POINTS, Figures, Torture
 from waved.pool import cgroup
 
-SMOKE_KILLS = 15
+SMOKE_KILLS = 10
 SMOKE_SECONDS = 20.0
 LONG_KILLS = int(os.environ.get("WAVED_TORTURE_KILLS", "1000"))
 
