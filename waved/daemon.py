@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from waved import handover, selfcheck
+from waved import ending, handover, selfcheck
 from waved.config import Locations, locate, make_private
 from waved.errors import ConflictError, NotAllowedError, ResourceError, WavedError
 from waved.pool import tree
@@ -81,6 +81,7 @@ def main(
         heir = serve(locations, options, _announcer(ready_fd), handover.Inheritance(inherited))
         if heir is not None:
             handover.replace([*handover.program(), *_as_options(locations), *options.words()], heir)
+        ending.leave()
     except WavedError as error:
         text = f"{error.message}; {error.hint}" if error.hint else error.message
         _announcer(ready_fd)(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import Daemon, agent_of, assignments, plan_of, processes_of, wait_for, wave_of
+from waved import ending
 from waved.errors import ConflictError, NoDaemonError
 
 
@@ -94,6 +96,30 @@ def test_sigterm_ends_sessions_and_says_so(daemon: Daemon, workspace: Path) -> N
     view = daemon.view(session)
     assert (view["state"], view["outcome"]) == ("ended", "stopped")
     assert "SIGTERM" in view["reason"]
+
+
+def test_a_git_that_hangs_does_not_keep_a_daemon_that_was_told_to_end(
+    unstarted_daemon: Daemon, workspace: Path, short_tmp: Path
+) -> None:
+    daemon = unstarted_daemon
+    stuck, programs = short_tmp / "stuck", short_tmp / "programs"
+    programs.mkdir()
+    # It hangs where it makes the snapshot, as on a file system that does not answer, and heeds no signal but one.
+    script = f'[ "$1" = init ] && {{ trap "" TERM INT; touch {stuck}; sleep 600; }}\nexec {shutil.which("git")} "$@"\n'
+    (programs / "git").write_text(f"#!/bin/bash\n{script}")
+    (programs / "git").chmod(0o755)
+    daemon.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+    daemon.start()
+    session = daemon.submit(plan_of(wave_of("w", agent_of("a", "true"))), workspace)
+    wait_for(stuck.exists)
+    assert daemon.process is not None
+    daemon.process.terminate()
+    assert daemon.process.wait(ending.PATIENCE + 20) == 0
+    assert "daemon.end-forced" in daemon.log.read_text()
+    daemon.environment["PATH"] = os.environ["PATH"]
+    daemon.start()
+    assert daemon.view(session)["outcome"] == "stopped"
+    assert daemon.run(plan_of(wave_of("w", agent_of("a", "true"))), workspace)["outcome"] == "succeeded"
 
 
 def test_agents_outlive_a_killed_daemon_and_their_ends_are_known(daemon: Daemon, workspace: Path) -> None:

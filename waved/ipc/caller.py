@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
+from waved.ipc.borrowed import borrowed
+
 _SO_PEERPIDFD = getattr(socket, "SO_PEERPIDFD", 77)
 """socket(7), Linux 6.5: the very process that connected, whatever its number is used for since."""
 _CRED = struct.Struct("iII")
@@ -45,7 +47,7 @@ def still_lives(descriptor: int, pid: int) -> bool | None:
     It tells a pid that was used again from the process that had it first.
     """
     try:
-        with socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        with borrowed(descriptor) as connection:
             connected, _, _ = _CRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CRED.size))
             if connected != pid:
                 return False  # it has closed the connection, and the number is another's

@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Collection
 
+from waved.ipc.borrowed import borrowed
+
 PER_PROCESS = 128
 """Connections that one process may have."""
 _PAUSE = 0.02
@@ -58,7 +60,7 @@ class Crowd:
     def _look(self, descriptor: int, cut_if: int = -1) -> int:
         """Whose connection this descriptor is; 0: nobody's. It is cut if it is that process's."""
         try:
-            with socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM) as copy:
+            with borrowed(descriptor) as copy:
                 if copy.getsockname() != self._path:
                     return 0
                 pid: int = _CRED.unpack(copy.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CRED.size))[0]

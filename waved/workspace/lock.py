@@ -31,6 +31,10 @@ def held(path: Path, timeout: float) -> Iterator[None]:
                     ) from None
                 time.sleep(wait)
                 wait = min(wait * 2, 0.05)
-        yield
+        try:
+            yield
+        finally:
+            # Said aloud: closing alone would not do while anybody has a copy of the descriptor.
+            fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)

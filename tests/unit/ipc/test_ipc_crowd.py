@@ -89,6 +89,22 @@ def test_a_number_that_was_given_to_something_else_is_left_alone(listener: socke
         assert sum(map(is_cut, clients[:-1])) == 3
 
 
+def test_no_copy_is_kept_of_what_took_a_number_and_is_no_socket(listener: socket.socket) -> None:
+    """A kept copy of a locked file keeps the lock; one of a pipe's end keeps its reader waiting."""
+    crowd = Crowd(listener.getsockname())
+    with ExitStack() as stack:
+        _, servers = connected(stack, listener, 8)
+        reading, writing = os.pipe()
+        os.dup2(writing, servers[0].fileno())
+        os.close(writing)
+        for _ in range(3):
+            assert crowd.thin([each.fileno() for each in servers]) in (2, 0)
+        servers[0].close()
+        with os.fdopen(reading, "rb") as pipe:
+            os.set_blocking(reading, False)
+            assert pipe.read() == b"", "nobody has the other end any more"
+
+
 def test_who_has_left_counts_no_more(listener: socket.socket) -> None:
     crowd = Crowd(listener.getsockname())
     with ExitStack() as stack:
