@@ -9,8 +9,6 @@ import sys
 import threading
 import time
 
-import structlog
-
 from waved.pool import tree
 
 PATIENCE = 5.0
@@ -29,6 +27,8 @@ def leave(patience: float = PATIENCE) -> None:
     hanging = [thread.name for thread in threading.enumerate() if thread is not ours and not thread.daemon]
     if not hanging:
         return
+    import structlog  # after `waved.log`, which keeps out of it what a daemon does not need
+
     left = _children()
     structlog.get_logger("waved").error("daemon.end-forced", threads=hanging, ended=left)
     for pid in left:
