@@ -18,7 +18,6 @@ from waved.domain import events as ev
 from waved.domain.state import Node, Session
 from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.confinement import Kept, limits_of
-from waved.gates.junit import judge, read_junit
 from waved.gates.outputs import check_outputs
 from waved.plan.reporting import own_files
 from waved.pool import cgroup, controllers
@@ -310,6 +309,8 @@ class Effects:
         since = time.time() - (self._clock.now() - (run.started or run.decided))
 
         def job() -> None:
+            from waved.gates.junit import judge, read_junit  # XML parsers: a daemon starts without them
+
             result = read_junit(Path(session.workspace), pattern, since)
             verdict.ok, verdict.detail = judge(event.exit_code, result, command.min_pass_rate)
             if result.total:
