@@ -81,4 +81,4 @@ def _missing(plan: Mapping[str, Any], folder: Path) -> Iterable[str]:
     }
     yield from (f'[[responder]]\nname = "{name}"\ncommand = "true"\n' for name in sorted(responders))
     if any(monitor["kind"] == "preview" for monitor in monitors) and "preview" not in plan:
-        yield '[preview]\nurl = "http://localhost:5000/"\n'
+        yield '[preview]\ncommand = "npm run dev"\nurl = "http://localhost:{port}/"\n'

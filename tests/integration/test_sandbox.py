@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.live import Daemon, agent_of, assignments, plan_of, processes_of, wait_for, wave_of
+from tests.sandboxes import why_none
 
 
 @pytest.fixture
@@ -22,15 +22,7 @@ def daemon(lent_daemon: Daemon) -> Daemon:
     return lent_daemon
 
 
-def _why_not() -> str:
-    if shutil.which("bwrap") is None:
-        return "bubblewrap is not installed (apt install bubblewrap)"
-    trial = ["bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
-    done = subprocess.run(trial, capture_output=True, text=True, check=False)
-    return f"user namespaces do not work here: {done.stderr.strip()}" if done.returncode else ""
-
-
-pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
+pytestmark = pytest.mark.skipif(bool(why_none()), reason=why_none())
 PYTHON = os.path.realpath(sys.executable)
 """Of the system: an environment may lie in /tmp, which a sandbox does not show."""
 

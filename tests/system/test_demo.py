@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.guarded import git, kinds, user_state
+from tests.live import processes_of, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 WAVECTL = [str(Path(sys.executable).with_name("wavectl"))]
@@ -171,3 +172,16 @@ def test_what_is_the_users_is_as_it_was(demo: Demo) -> None:
 def test_what_agents_printed_was_kept(demo: Demo) -> None:
     logs = demo.wavectl("logs", "--raw", "demo", "surveyor").stdout
     assert "inventory: wrote docs/session/survey/inventory.json" in logs
+
+
+@pytest.mark.torture
+def test_the_command_of_the_readme_does_all_of_it(tmp_path: Path) -> None:
+    """It may install, clones the project, runs the plan, ends its daemon, and says where to look."""
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = ["bash", ".ci/demo", "--plain"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = tmp_path.glob("waved-demo.*")
+    assert f"Start reading:   {made}/demo-workspace/docs/session/handbook.md" in done.stdout
+    assert (made / "demo-workspace/docs/session/handbook.md").is_file()
+    wait_for(lambda: not processes_of(tmp_path), what=lambda: str(processes_of(tmp_path)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.live import wait_for
+from tests.system import operating
 from tests.system.machine import INSTALLED, CannotBootError, Machine, booted, why_not
 from wavectl import Client
 from wavectl.toml import to_toml
@@ -321,6 +323,21 @@ def test_stop_leaves_agents_alone_if_it_is_to(service: Machine) -> None:
     assert_lived_on(service, session, "a", "b")
 
 
+# --- what docs/operations.md has one type ----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the page makes its backup with sqlite3")
+def test_logs_backup_restore_and_room_as_documented(service: Machine) -> None:
+    session = submit(service, "a")
+    let_go(service, session, "a")
+    operating.look(service, session)
+    operating.back_up_and_restore(service)
+    assert ask(service, "session.status", session=session)["outcome"] == "succeeded"
+    operating.make_room(service, session)
+    assert ask(service, "session.status", session=session)["outcome"] == "succeeded"
+    assert not (service.root / "var/lib/waved/sessions" / session / "runs").exists()
+
+
 # --- the command --------------------------------------------------------------------------------------------------
 
 
@@ -410,6 +427,9 @@ def test_on_demand_systemd_listens_and_the_first_client_starts_it(machine: Machi
     assert_lived_on(machine, session, "a")
     machine.systemctl("stop", "waved")
     assert socket.stat().st_ino == which, "it is systemd's, and stays"
+    machine.systemctl("start", "waved")
+    machine.systemctl("stop", "waved.socket", "waved")
+    assert (machine.show("ActiveState"), machine.show("ActiveState", "waved.socket")) == ("inactive", "inactive")
     machine.run("wavectl", "service", "uninstall")
     assert not (machine.root / path[1:]).exists()
     assert not socket.exists()

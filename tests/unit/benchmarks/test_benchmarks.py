@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -13,9 +14,10 @@ import pytest
 
 from tests.benchmarks.probe import BenchmarkError, Stamps, build_probe
 from tests.benchmarks.report import Report, Row
+from tests.documents import pages
 
-NAMES = ["wave_start", "dependency_hop", "output_capture", "control_roundtrip", "idle", "peers", "core", "recovery"]
-NAMES += ["control_access", "watched", "snapshots", "guards", "session_report"]
+NAMES = sorted({name for page in pages() for name in re.findall(r"-m tests\.benchmarks\.(\w+)", page.text)})
+"""Those that the documents tell a reader to run."""
 
 
 @pytest.fixture

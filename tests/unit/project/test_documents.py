@@ -7,11 +7,9 @@ import importlib
 import inspect
 import itertools
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -20,8 +18,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.command_lines import PROGRAMS, mistake, unknown_in
+from tests.documented.elsewhere import elsewhere
+from tests.documented.shown import Shown, in_blocks
 from tests.documents import ROOT, Block, Page, blocks, commands, pages
-from tests.plan_fragments import is_whole, whole
+from tests.plan_fragments import is_whole
 from wavectl import AsyncClient, Client
 from waved import settings
 from waved.agents.registry import BUILT_IN
@@ -29,21 +29,11 @@ from waved.domain.ladders import default_steps
 from waved.errors import ExitStatus
 from waved.plan.guards import SHIPPED_KINDS, Action
 from waved.plan.lint import lint
-from waved.plan.load import examine, load_plan
+from waved.plan.load import load_plan
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`((?:wavectl|waved) [^`]+)`")
 LANGUAGES = {"", "toml", "sh", "console", "python", "ini", "events", "json", "yaml", "xml", "text"}
-TUTORIAL = "docs/tutorial.md"
-"""Its blocks are run, one after another: tests/integration/test_tutorial.py."""
-NOT_RUN = {
-    "README.md": 1,
-    "docs/operations.md": 7,
-    "docs/snapshots.md": 1,
-    "docs/troubleshooting.md": 1,
-    "docs/tutorial.md": 1,
-}
-"""Blocks that say `<!-- not run: WHY -->`, by page. One more is a decision, and stands here."""
 
 
 def of(*languages: str) -> list[object]:
@@ -99,29 +89,21 @@ def test_each_block_has_a_language_that_is_checked() -> None:
     assert told == [], "commands need a language: sh, or console with `$` before each"
 
 
-def test_what_is_not_run_is_counted() -> None:
-    counted = Counter(block.page for page in pages() for block in page.blocks if block.not_run)
-    assert dict(counted) == NOT_RUN
-
-
 # --- plans ---
 
 
 @pytest.mark.parametrize("block", of("toml"))
 def test_toml_is_right(block: Block, tmp_path: Path) -> None:
+    """Plans and parts of them are run by tests/integration/test_documented_plans.py."""
     if block.file == settings.NAME:
         (tmp_path / settings.NAME).write_text(block.text)
         settings.load(tmp_path / settings.NAME, required=True)
     elif block.text.startswith("[project.entry-points"):
         (group,) = tomllib.loads(block.text)["project"]["entry-points"]
         assert group in ("waved.agents", "waved.monitors")
-    else:
-        plan = tmp_path / "plan.toml"
-        plan.write_text(whole(block.text, tmp_path))
-        loaded, problems = examine(plan)
-        assert [str(each) for each in problems] == [] and loaded is not None
-        if is_whole(block.text):
-            assert lint(loaded.plan) == [], "a plan that is shown is a good one"
+    elif is_whole(block.text):
+        (tmp_path / "plan.toml").write_text(block.text)
+        assert lint(load_plan(tmp_path / "plan.toml").plan) == [], "a plan that is shown is a good one"
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda file: file.name)
@@ -132,30 +114,19 @@ def test_there_is_nothing_to_advise_about_the_examples(file: Path) -> None:
 # --- command lines ---
 
 
+@pytest.mark.parametrize(
+    "shown", [each for page in pages() for each in in_blocks(page) if elsewhere(each.text)], ids=str
+)
+def test_commands_that_other_tests_run_are_right_as_they_stand(shown: Shown) -> None:
+    """All else is run: tests/integration/test_documented_commands.py."""
+    assert [
+        mistake(words) for words in commands(shown.text) if words[0].rpartition("/")[2] in PROGRAMS and mistake(words)
+    ] == []
+
+
 @pytest.mark.parametrize("block", of("sh", "console"))
-def test_command_lines_are_right(block: Block) -> None:
-    lines = block.command_lines()
-    assert lines, "no command in it; has each line its `$`?"
-    wrong, foreign = [], []
-    for words in itertools.chain.from_iterable(map(commands, lines)):
-        if words[0].rpartition("/")[2] in PROGRAMS:
-            wrong.append(mistake(words))
-        elif not of_this_project(words):
-            foreign.append(shlex.join(words))
-    assert [each for each in wrong if each] == []
-    if block.page != TUTORIAL:
-        assert bool(foreign) == bool(block.not_run), (
-            f"what cannot be checked is marked as not run, nothing else: {foreign}"
-        )
-
-
-def of_this_project(words: list[str]) -> bool:
-    """Whether this runs something of the project that is there."""
-    if words[0] in ("bash", "python") and not words[1].startswith("-"):
-        return (ROOT / words[1]).is_file()
-    if words[1:2] == ["-m"] and words[0].endswith("python"):
-        return (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
-    return words[0] == "cd"
+def test_blocks_for_a_shell_have_commands(block: Block) -> None:
+    assert block.command_lines(), "no command in it; has each line its `$`?"
 
 
 @pytest.mark.parametrize("page", every_page())
