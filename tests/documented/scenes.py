@@ -6,7 +6,7 @@ Two things are read off the screen in a reader's place: ids (sessions, snapshots
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.documented.elsewhere import elsewhere
@@ -36,7 +36,8 @@ class Scene:
 
 
 SCENES = (
-    Scene(r"wavectl (plan (check|show|schema)|doctor|daemon (status|upgrade)|keys show-server)", "daemon"),
+    Scene(r"wavectl (plan (check|show|schema)|doctor)", "shop"),
+    Scene(r"wavectl (daemon (status|upgrade)|keys show-server)", "daemon"),
     Scene(r'eval "\$\(wavectl completion bash\)"'),
     Scene(r"wavectl plan new", "no plan"),
     Scene(r"wavectl (run|deploy)", "idle"),
@@ -48,7 +49,7 @@ SCENES = (
     Scene(r"wavectl retry", "failed"),
     Scene(r"wavectl (approve|resume)", "held"),
     Scene(r"wavectl rollback", "held", agrees=True),
-    Scene(r"wavectl daemon stop", "idle"),
+    Scene(r"wavectl daemon stop", "daemon to end"),
     Scene(r"wavectl daemon start", "no daemon"),
     Scene(
         r"WAVED_RUNTIME_DIR=/tmp/w wavectl daemon start",
@@ -67,6 +68,12 @@ SCENES = (
     Scene(r"python docs/(man|agents)/build\.py|python -m waved\.plan\.reference|man -l \S+", "pages"),
 )
 """The first that fits counts."""
+
+
+def by_needs(all_shown: Iterable[Shown], world: World) -> list[Shown]:
+    """Commands in an order in which those that need the same go together."""
+    order = ["", *world.states]
+    return sorted(all_shown, key=lambda shown: order.index(scene.needs) if (scene := scene_of(shown.text)) else 0)
 
 
 def scene_of(command: str) -> Scene | None:
@@ -98,19 +105,19 @@ def typed(command: str, world: World) -> str:
 def tried(shown: Shown, world: World) -> str:
     """Type a documented command where it belongs; what is wrong with what came of it."""
     scene = scene_of(shown.text)
-    if elsewhere(shown.text):
+    if elsewhere(shown.text) or shown.text in world.typed:
         return ""
     if scene is None:
         return f"{shown.place}: no scene runs `{shown.text}`: see tests/documented/scenes.py"
+    world.typed.add(shown.text)
     world.prepare(scene.needs)
     command = typed(shown.text, world)
     if scene.on_terminal:
         status, printed = _on_terminal(command, world)
     else:
-        printed = world.reader.run(f"yes | {command}" if scene.agrees else command)
-        status = world.reader.status
+        status, printed = world.type(f"yes | {command}" if scene.agrees else command)
     if scene.undo:
-        world.reader.run(typed(scene.undo, world))
+        world.type(typed(scene.undo, world))
     if status in scene.ends and "Traceback" not in printed:
         return ""
     return f"{shown.place}: $ {command}\nexit status {status}, not one of {scene.ends}\n{printed}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documented import stand_ins
+from tests.documented.forked import Forking, is_simple
 from tests.documents import ROOT, Page
 from tests.integration.guarded import CORRUPTION, GOOD, git
 from tests.live import agent_of, plan_of, processes_of, wait_for, wave_of
@@ -49,22 +50,27 @@ class World:
             # A report at the end of each session would cost more than all else; `wavectl report` makes one when asked.
             "WAVED_REPORTS": "0",
         }
+        self._forking = Forking(folder / "tmp" / "printed")
         self._make_home()
         self.states: dict[str, Callable[[], None]] = {
-            "daemon": self.with_daemon,
-            "no daemon": self.without_daemon,
+            "shop": lambda: None,
             "no plan": lambda: (self.shop / "plan.toml").unlink(missing_ok=True),
-            "idle": self.idle,
+            "pages": self.with_pages,
+            "daemon": self.with_daemon,
             "ended": self.ended,
             "failed": self.failed,
             "running": self.running,
             "held": self.held,
+            "idle": self.idle,
             "no key": self.without_key,
             "key": self.with_key,
             "known": self.known,
-            "pages": self.with_pages,
+            "daemon to end": self.idle,
+            "no daemon": self.without_daemon,
         }
-        """What a command may need, and how it is brought about."""
+        """What a command may need, and how it is brought about; in the order in which that costs least."""
+        self.typed: set[str] = set()
+        """The commands he has typed; each is typed once, however many pages show it."""
 
     def _make_home(self) -> None:
         config = self.home / ".config" / "waved"
@@ -96,8 +102,16 @@ class World:
         (self.shop / "plan.toml").write_text(plan.text)
         self.states[state]()
 
+    def type(self, command: str) -> tuple[int, str]:
+        """Type a command: its exit status, and what it printed."""
+        if is_simple(command):
+            return self._forking.run(command, self.reader.place, self.reader.environment)
+        printed = self.reader.run(command)
+        return self.reader.status, printed
+
     def end(self) -> None:
         """Nothing runs any more."""
+        self._forking.end()
         self.reader.run("wavectl daemon stop --sessions stop")
         wait_for(lambda: not processes_of(self.folder), 10, lambda: f"left behind: {processes_of(self.folder)}")
         shutil.rmtree(self.folder)
@@ -110,12 +124,12 @@ class World:
             with self.client() as client:
                 client.daemon_status()
         except NoDaemonError:
-            self.reader.run("wavectl daemon start")
-            assert self.reader.status == 0
+            status, printed = self.type("wavectl daemon start")
+            assert status == 0, printed
 
     def without_daemon(self) -> None:
         """None, and nothing it would leave."""
-        self.reader.run("wavectl daemon stop --sessions stop")
+        self.type("wavectl daemon stop --sessions stop")
         wait_for(lambda: not processes_of(self.folder), 10, lambda: f"left behind: {processes_of(self.folder)}")
 
     def idle(self) -> None:
@@ -219,7 +233,7 @@ class World:
         self.with_key()
         with self.client() as client:
             client.request("keys.authorize", {"key": self.key, "role": "control", "name": "laptop"})
-        self.reader.run(f"wavectl keys trust {self.host} {self.server_key}")
+        self.type(f"wavectl keys trust {self.host} {self.server_key}")
 
     @property
     def key(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.documented.elsewhere import ELSEWHERE, elsewhere
-from tests.documented.scenes import SCENES, scene_of, tried
+from tests.documented.scenes import SCENES, by_needs, scene_of, tried
 from tests.documented.shown import Shown, in_blocks, in_text, pages_with_commands
 from tests.documented.world import World
 from tests.documents import Page, blocks
@@ -32,15 +32,6 @@ def test_commands_of_blocks_do_what_the_page_says(page: Page, world: World) -> N
     assert wrong == [], "\n\n".join(wrong)
 
 
-def test_commands_of_running_text_do_what_the_page_says(world: World) -> None:
-    """Those that need the same go together; what a block has shown is not run a second time."""
-    seen = {shown.text for page in pages_with_commands() for shown in in_blocks(page)}
-    left = [shown for shown in in_text() if shown.text not in seen]
-    left.sort(key=lambda shown: scene.needs if (scene := scene_of(shown.text)) else "")
-    wrong = [each for shown in left if (each := tried(shown, world))]
-    assert wrong == [], "\n\n".join(wrong)
-
-
 def test_python_of_the_documents_that_speaks_to_a_daemon_runs(world: World) -> None:
     """What else the pages show of Python is checked by tests/unit/project/test_documents.py."""
     shown = [block for block in blocks("python") if "with Client(" in block.text]
@@ -48,9 +39,14 @@ def test_python_of_the_documents_that_speaks_to_a_daemon_runs(world: World) -> N
     for block in shown:
         world.prepare("idle")
         (world.shop / "example.py").write_text(block.text)
-        printed = world.reader.run("python example.py")
-        assert world.reader.status == 0, f"{block.place}: {printed}"
+        status, printed = world.type("python example.py")
+        assert status == 0, f"{block.place}: {printed}"
         assert "succeeded" in printed
+
+
+def test_commands_of_running_text_do_what_the_page_says(world: World) -> None:
+    wrong = [each for shown in by_needs(in_text(), world) if (each := tried(shown, world))]
+    assert wrong == [], "\n\n".join(wrong)
 
 
 def test_pages_that_are_made_anew_are_as_they_were(world: World) -> None:
@@ -79,5 +75,5 @@ def test_each_entry_of_the_tables_is_needed() -> None:
 def test_what_no_scene_runs_is_found(world: World) -> None:
     """Else the tests above would say nothing."""
     assert "no scene runs" in tried(Shown("a page", "wavectl juggle"), world)
-    assert "exit status 2" in tried(Shown("a page", "wavectl list --nope"), world)
+    assert "exit status 2" in tried(Shown("a page", "wavectl plan check --nope"), world)
     assert len(EVERY) > 150
