@@ -5,7 +5,8 @@ What a page shows is tested. Two comments in a page's source say how, each on th
     <!-- not run: WHY -->      the block needs what a test has not (root, systemd, another machine, an agent's login)
     <!-- file: NAME -->        the block is the content of this file: a plan, `waved.toml`, or a file of the tutorial
 
-Whatever stands in a block that is not run, `wavectl` and `waved` in it are still checked against their real options.
+Which test runs it instead stands in tests/documented/elsewhere.py; its `wavectl` and `waved` are checked against their
+real options all the same.
 """
 
 from __future__ import annotations

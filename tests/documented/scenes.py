@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.documented.effects import missing
 from tests.documented.elsewhere import elsewhere
 from tests.documented.shown import Shown
 from tests.documented.world import World, user_environment
@@ -118,9 +119,9 @@ def tried(shown: Shown, world: World) -> str:
         status, printed = world.type(f"yes | {command}" if scene.agrees else command)
     if scene.undo:
         world.type(typed(scene.undo, world))
-    if status in scene.ends and "Traceback" not in printed:
-        return ""
-    return f"{shown.place}: $ {command}\nexit status {status}, not one of {scene.ends}\n{printed}"
+    wrong = "" if status in scene.ends else f"exit status {status}, not one of {scene.ends}"
+    wrong = wrong or ("a traceback" if "Traceback" in printed else missing(shown.text, world, printed))
+    return f"{shown.place}: $ {command}\n{wrong}\n{printed}" if wrong else ""
 
 
 def _on_terminal(command: str, world: World) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documented.effects import missing
 from tests.documented.elsewhere import ELSEWHERE, elsewhere
 from tests.documented.scenes import SCENES, by_needs, scene_of, tried
 from tests.documented.shown import Shown, in_blocks, in_text, pages_with_commands
@@ -76,4 +77,5 @@ def test_what_no_scene_runs_is_found(world: World) -> None:
     """Else the tests above would say nothing."""
     assert "no scene runs" in tried(Shown("a page", "wavectl juggle"), world)
     assert "exit status 2" in tried(Shown("a page", "wavectl plan check --nope"), world)
+    assert missing("wavectl list --json", world, "no sessions", soon=0)
     assert len(EVERY) > 150
