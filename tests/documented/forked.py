@@ -14,6 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from importlib import import_module
@@ -77,6 +78,7 @@ def _be_wavectl(asked: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     time.tzset()
+    tempfile.tempdir = None  # what was true of the environment before is forgotten
     streams = os.open(os.devnull, os.O_RDONLY), os.open(asked["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream, into in zip((streams[0], streams[1], streams[1]), range(3), strict=True):
         os.dup2(stream, into)

@@ -23,8 +23,11 @@ WRITES = {
     "ui-researcher": "docs/session/ui/patterns.md",
     "writer": "docs/session/ui/page.md",
     "backend": "docs/session/backend/done.md",
+    "frontend-researcher": "docs/session/frontend/patterns.md",
+    "backend-researcher": "docs/session/backend/patterns.md",
+    "infrastructure-researcher": "docs/session/infrastructure/build.md",
 }
-"""What agents of documented plans `produce`."""
+"""What agents of documented plans `produce`, and of those that `wavectl plan new` writes."""
 _AGENT = """#!/bin/sh
 # {name}, but it calls no model.
 case "$1" in --version) echo "{name} 1.0"; exit 0;; esac
@@ -50,7 +53,7 @@ def install(folder: Path) -> None:
     """Put all of them into a folder, which is to be on the PATH."""
     folder.mkdir(parents=True, exist_ok=True)
     cases = "\n".join(
-        f'{agent}) mkdir -p {Path(path).parent}; echo "# $WAVED_AGENT" > {path};;' for agent, path in WRITES.items()
+        f'{agent}) mkdir -p {Path(to).parent}; yes "# {agent}" | head -n 200 >{to};;' for agent, to in WRITES.items()
     )
     for name, option in AGENTS.items():
         for kind in ("stdout", "side") if option else ("stdout",):

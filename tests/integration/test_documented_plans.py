@@ -26,6 +26,7 @@ EXAMPLES = {
     "docs/examples/parallel-deployment.toml": "tests/integration/test_example_plan.py",
 }
 """Plans in files, and which test runs each."""
+TEMPLATES = ROOT / "waved" / "plan" / "templates"
 PAGE_ME = "/usr/local/bin/page-me"
 
 
@@ -63,8 +64,18 @@ def test_it_runs_to_its_end(block: Block, shared_daemon: Daemon, shop: Path) -> 
     if "sandbox =" in block.text and why_none():
         pytest.skip(why_none())
     text = block.text if is_whole(block.text) else whole(block.text, shop)
-    (shop / "plan.toml").write_text(text.replace(PAGE_ME, str(shop / "bin" / "page-me")))
-    with shared_daemon.client() as client:
+    runs_to_its_end(text.replace(PAGE_ME, str(shop / "bin" / "page-me")), shared_daemon, shop)
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.toml")), ids=lambda file: file.stem)
+def test_what_plan_new_writes_runs_to_its_end(template: Path, shared_daemon: Daemon, shop: Path) -> None:
+    """The README and the plan reference send a reader there."""
+    runs_to_its_end(template.read_text(), shared_daemon, shop)
+
+
+def runs_to_its_end(text: str, daemon: Daemon, shop: Path) -> None:
+    (shop / "plan.toml").write_text(text)
+    with daemon.client() as client:
         session = client.run(shop / "plan.toml", workspace=shop, wait=False)["session"]
         view = client.wait(session, timeout=PATIENCE)
     wrong = [item for item in view["checklist"] if not item["ok"]]
