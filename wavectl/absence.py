@@ -7,7 +7,8 @@ import time
 import click
 
 from wavectl.client import Client
-from wavectl.views.text import lasting, printable
+from wavectl.views.text import printable
+from waved.amounts import lasting
 from waved.errors import NoDaemonError
 
 

@@ -103,7 +103,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def _lines(status: dict[str, Any], endpoint: str) -> list[str]:
     import time
 
-    from wavectl.views.text import Paint, columns, lasting, one_line
+    from wavectl.views.text import Paint, columns, one_line
+    from waved.amounts import lasting
 
     paint = Paint.on()
     sessions, workers = status["sessions"], status["workers"]

@@ -26,7 +26,8 @@ def command(ctx: click.Context, session: str, output: Path | None, as_json: bool
     if as_json:
         print_json(done)
         return
-    from wavectl.views.text import one_line, size
+    from wavectl.views.text import one_line
+    from waved.amounts import size
 
     click.echo(
         f"{done['file']}  {size(done['bytes'])}: {done['events']} events, {done['files']} files of {done['session']}"

@@ -8,8 +8,9 @@ from typing import Any
 
 from wavectl.views.acting import acting_state
 from wavectl.views.status import elapsed
-from wavectl.views.text import first_line, lasting, one_line
+from wavectl.views.text import first_line, one_line
 from wavectl.views.words import word_of
+from waved.amounts import lasting
 
 FAILING = frozenset({"failed", "timed-out", "lost", "oom", "stopped"})
 _RANK = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wavectl.views.text import first_line, lasting
+from wavectl.views.text import first_line
+from waved.amounts import lasting
 from waved.domain.usage import dollars
 
 _SILENT = ("", "starting")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from wavectl.views.text import Paint, cut, first_line, lasting, one_line, visible
+from wavectl.views.text import Paint, cut, first_line, one_line, visible
+from waved.amounts import lasting
 
 MOST_OPEN = 12
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "dim"}

@@ -8,8 +8,9 @@ from typing import Any
 from wavectl.cursor import Event
 from wavectl.views.checklist import item_line
 from wavectl.views.guards import finding_text, frozen_text, reaction_text, restored_text
-from wavectl.views.text import Paint, first_line, lasting, one_line, pad
+from wavectl.views.text import Paint, first_line, one_line, pad
 from wavectl.views.words import coloured, glyph
+from waved.amounts import lasting
 
 _NAME_WIDTH = 24
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wavectl.views.text import Paint, columns, lasting, moment, one_line
+from wavectl.views.text import Paint, columns, moment, one_line
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting
 
 
 def listing(sessions: list[dict[str, Any]], paint: Paint, now: float | None = None) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.text import Paint, columns, lasting, one_line
+from wavectl.views.text import Paint, columns, one_line
+from waved.amounts import lasting
 from waved.domain.usage import dollars
 
 _SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "not measured": ("–", "dim"), "": ("·", "dim")}

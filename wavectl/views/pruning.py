@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.text import Paint, columns, moment, size
+from wavectl.views.text import Paint, columns, moment
+from waved.amounts import size
 
 MOST_SHOWN = 50
 """Sessions that are named; `--json` has all."""

@@ -9,8 +9,9 @@ from wavectl.views.checklist import checklist_lines
 from wavectl.views.checklists import in_short, of_completion, of_wave
 from wavectl.views.guards import guard_lines
 from wavectl.views.report import report_lines
-from wavectl.views.text import Paint, columns, first_line, lasting, one_line, size
+from wavectl.views.text import Paint, columns, first_line, one_line
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting, size
 
 WIDE = 120
 """Columns of a terminal on which there is room for what runs use."""

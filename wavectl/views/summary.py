@@ -10,9 +10,10 @@ from wavectl.views.checklist import item_line
 from wavectl.views.checklists import summary_lines
 from wavectl.views.guards import done_lines
 from wavectl.views.status import assignment_row, gate_lines
-from wavectl.views.text import Paint, columns, first_line, lasting, one_line, printable
+from wavectl.views.text import Paint, columns, first_line, one_line, printable
 from wavectl.views.timeline import draw
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting
 
 MOST_AGENTS = 40
 """Agents named in the summary; those that did not succeed come first."""

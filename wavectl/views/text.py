@@ -130,43 +130,9 @@ def width(default: int = 100) -> int:
     return shutil.get_terminal_size((default, 24)).columns
 
 
-def lasting(seconds: float | None) -> str:
-    """A length of time, short and exact enough to compare: "0.8ms", "4.21s", "1m05s", "2h05m"; "–" for None."""
-    if seconds is None:
-        return "–"
-    if seconds < 0:
-        return "-" + lasting(-seconds)
-    if seconds < 0.01:
-        return f"{seconds * 1000:.1f}ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 9.995:
-        return f"{seconds:.2f}s"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
-
-
 def moment(unix: float | None, now: float | None = None) -> str:
     """A point in time for a table: the time of day, with the date when it is not today's; "–" for None."""
     if unix is None:
         return "–"
     then, today = time.localtime(unix), time.localtime(now)
     return time.strftime("%H:%M:%S" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
-
-
-def size(count: int | None) -> str:
-    """Bytes for a person: "512 B", "3.4 MB"; "–" for None."""
-    if count is None:
-        return "–"
-    amount, unit = float(count), "B"
-    for larger in ("KB", "MB", "GB", "TB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wavectl.views.text import Paint, cut, lasting, pad
+from wavectl.views.text import Paint, cut, pad
+from waved.amounts import lasting
 
 _MOST_BARS = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉"

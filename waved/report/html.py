@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from waved import amounts
 from waved.report import diffs, timeline, words
 
 LARGEST = 1_000_000
@@ -63,10 +64,11 @@ def _page(report: dict[str, Any]) -> str:
     environment.globals.update({
         name: getattr(words, name)
         for name in (
-            "lasting", "size", "number", "about", "money", "share", "amount", "goal", "moment", "clock", "count",
+            "lasting", "number", "about", "money", "share", "amount", "goal", "moment", "clock", "count",
             "lines", "sign", "tone", "word_of", "one_line",
         )
     })  # fmt: skip
+    environment.globals["size"] = amounts.size
     numbers = {agent["key"]: number for number, agent in enumerate(report["agents"])}
     diff = diffs.by_file(report["changes"]["diff"])
     return environment.get_template("page.html").render(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from waved.amounts import size
 from waved.report import words
 from waved.report.words import lasting, number, word_of
 
@@ -193,7 +194,7 @@ def _agent(each: dict[str, Any]) -> Iterator[str]:
         more = f" and {number(each['changed_total'] - len(files[:12]))} more" if each["changed_total"] > 12 else ""
         yield "Changed: " + ", ".join(map(code, files[:12])) + more + "."
         yield ""
-    used = f"processor {lasting(each['cpu_seconds'])}, memory {words.size(each['memory'])}"
+    used = f"processor {lasting(each['cpu_seconds'])}, memory {size(each['memory'])}"
     if each["tokens"] is not None:
         used = f"{number(each['tokens'])} tokens, {words.money(each['cost'])}, {used}"
     yield f"Cost: {used}."

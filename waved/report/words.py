@@ -6,6 +6,8 @@ import re
 import time
 from typing import Any
 
+from waved import amounts
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 _COMPARISONS = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most"}
@@ -66,24 +68,7 @@ def word_of(thing: dict[str, Any]) -> str:
 
 def lasting(seconds: float | None) -> str:
     """A length of time: "0.8 ms", "4.21 s", "1 m 05 s", "2 h 05 m"; "–" for None."""
-    if seconds is None:
-        return "–"
-    if seconds < 0:
-        return "-" + lasting(-seconds)
-    if seconds < 0.0095:
-        return f"{seconds * 1000:.1f} ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+    return amounts.lasting(seconds, " ")
 
 
 def short(seconds: float) -> str:
@@ -97,18 +82,6 @@ def short(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60:.0f} m" + (f" {seconds % 60:.0f} s" if seconds % 60 else "")
     return f"{seconds // 3600:.0f} h" + (f" {seconds % 3600 // 60:.0f} m" if seconds % 3600 else "")
-
-
-def size(count: float | None) -> str:
-    """Bytes for a person: "512 B", "3.4 MB"; "–" for None."""
-    if count is None:
-        return "–"
-    amount, unit = float(count), "B"
-    for larger in ("KB", "MB", "GB", "TB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{count:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def number(count: float | None) -> str:

@@ -18,7 +18,8 @@ from wavectl.views import checklists, metrics
 from wavectl.views.live import LiveView, live_lines
 from wavectl.views.status import with_counts
 from wavectl.views.summary import MOST_AGENTS, summary
-from wavectl.views.text import Paint, columns, cut, lasting, moment, one_line, pad, printable, size, visible
+from wavectl.views.text import Paint, columns, cut, moment, one_line, pad, printable, visible
+from waved.amounts import lasting, size
 
 PLAIN, COLOUR = Paint(False), Paint(True)
 

@@ -9,8 +9,9 @@ from wavectl.top.ink import Ink, bare, fit
 from wavectl.top.looking import Looking, window
 from wavectl.top.rows import Row, fitting, ordered, rows_of
 from wavectl.views.acting import amount
-from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.text import cut, one_line, visible
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting
 from waved.domain.usage import dollars
 
 _TIME, _GAUGE, _TOKENS, _COST, _FILES, _TRY = 10, 8, 6, 7, 5, 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wavectl.top.board import Board
 from wavectl.top.ink import Ink, apart
 from wavectl.top.looking import Looking
-from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.text import cut, one_line, visible
+from waved.amounts import lasting
 
 _KEYS = {
     "sessions": [("⏎", "open"), ("s", "stop"), ("/", "filter"), ("?", "help"), ("q", "quit")],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wavectl.top.ink import Ink
-from wavectl.views.text import first_line, lasting, one_line
+from wavectl.views.text import first_line, one_line
+from waved.amounts import lasting
 
 
 def notes_of(view: dict[str, Any], ink: Ink) -> list[str]:

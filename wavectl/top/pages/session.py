@@ -10,8 +10,9 @@ from wavectl.top.looking import TABS, Looking
 from wavectl.top.pages import agents, checks, findings, timeline
 from wavectl.top.pages.notes import notes_of
 from wavectl.views.acting import amount
-from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.text import cut, one_line, visible
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting
 from waved.domain.usage import dollars
 
 _COUNTS = (("succeeded", "green", "█"), ("running", "cyan", "▓"), ("failed", "red", "▒"), ("skipped", "dim", "░"))

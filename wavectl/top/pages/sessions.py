@@ -7,8 +7,9 @@ from typing import Any
 from wavectl.top.board import Board
 from wavectl.top.ink import Ink, apart, bare, fit
 from wavectl.top.looking import Looking, window
-from wavectl.views.text import cut, lasting, moment, one_line
+from wavectl.views.text import cut, moment, one_line
 from wavectl.views.words import coloured, glyph, word_of
+from waved.amounts import lasting
 
 
 def shown(board: Board, looking: Looking) -> list[dict[str, Any]]:

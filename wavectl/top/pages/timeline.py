@@ -7,8 +7,9 @@ from typing import Any
 
 from wavectl.top.ink import Ink, fit
 from wavectl.top.looking import Looking
-from wavectl.views.text import cut, lasting, one_line, visible
+from wavectl.views.text import cut, one_line, visible
 from wavectl.views.words import glyph, word_of
+from waved.amounts import lasting
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LETTERS = {"ok": "━", "going": "━", "bad": "╍", "still": "┄"}
