@@ -115,7 +115,7 @@ class Chosen:
 
 
 def _everyone(view: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[dict[str, Any]]]]:
-    """(label, names it answers to, runs) of every assignment and check of a session."""
+    """(label, names it answers to, runs) of every assignment, check and responder of a session."""
     found: list[tuple[str, tuple[str, ...], list[dict[str, Any]]]] = []
     for wave in view["waves"]:
         gates = []
@@ -127,6 +127,7 @@ def _everyone(view: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[dic
                 if check["run"]:
                     run = {"run": check["run"], "attempt": 1}
                     found.append((check["name"], (check["name"], check["run"], *owners), [run]))
+    found += [(one["key"], (one["key"], one["agent"]), one["runs"]) for one in view.get("responders", ())]
     return found
 
 
@@ -232,12 +233,13 @@ def _open(client: Client, view: dict[str, Any], chosen: Chosen, last: int | None
 
 def _teller(view: dict[str, Any], run: str) -> Teller | None:
     """Who tells what the agent program of that run prints; None for a plain command or a check."""
-    for wave in view["waves"]:
-        for assignment in wave["assignments"]:
-            if assignment["program"] != "command" and any(each["run"] == run for each in assignment["runs"]):
-                from wavectl.activity import teller_for
+    from wavectl.views.used import everyone
 
-                return teller_for(assignment["program"], view["workspace"])
+    for one in everyone(view):
+        if one["program"] != "command" and any(each["run"] == run for each in one["runs"]):
+            from wavectl.activity import teller_for
+
+            return teller_for(one["program"], view["workspace"])
     return None
 
 

@@ -23,9 +23,76 @@ def _ask(title: str, lines: list[str], method: str, params: dict[str, Any], said
     return Dialog(title, tuple(lines), Wish("do", action=Action(method, params, said)))
 
 
+def _standing(row: Row) -> str:
+    return "done" if row.word == "succeeded" else row.word
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _whom(names: list[str]) -> str:
+    """One by its name, several by how many they are."""
+    return f"agent {one_line(names[0])}" if len(names) == 1 else _count(len(names), "agent")
+
+
 def _named(names: list[str]) -> str:
     shown = ", ".join(map(one_line, names[:_MOST_NAMED]))
     return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
+
+
+def of_agent(key: str, view: View, row: Row) -> Dialog | None:
+    """What that key has done to one agent."""
+    if row.responds:
+        return _of_responder(key, view, row)
+    still = [one for one in _open(view) if one["assignment"] == row.key]
+    match key:
+        case "s":
+            return stop_agent(view, row)
+        case "r":
+            return retry(view, [row])
+        case "f":
+            return freeze(view, [row])
+        case "a":
+            return approve(view, still, row.key)
+        case "b":
+            return rollback(view, row.key, next((one for one in still if one["path"]), None))
+    return None
+
+
+def _of_responder(key: str, view: View, row: Row) -> Dialog | None:
+    """It belongs to a reaction, which starts and ends it; what it was started for can be approved."""
+    name = next((one["finding"] for one in view.get("responders", ()) if one["key"] == row.key), "")
+    if key == "a":
+        still = [one for one in _open(view) if one["finding"] == name]
+        return (
+            approve(view, still) if still else nothing("nothing to approve", f"{name or row.at} is not open any more")
+        )
+    if key in ("s", "r", "f", "b"):
+        why = "a reaction has started it, and only the reaction starts and ends it: S stops the session"
+        return nothing(f"{row.key} is no agent of a wave", f"{row.at}", why)
+    return None
+
+
+def of_wave(key: str, view: View, rows: list[Row]) -> Dialog | None:
+    """What that key has done to a wave with these agents."""
+    if not rows:
+        return None
+    match key:
+        case "s":
+            return stop_session(view)
+        case "r":
+            return retry(view, rows)
+        case "f":
+            return freeze(view, rows)
+        case "a":
+            names = {row.key for row in rows}
+            return approve(view, [one for one in _open(view) if one["assignment"] in names], f"wave {rows[0].wave}")
+    return rollback(view, "", None)
+
+
+def _open(view: View) -> list[dict[str, Any]]:
+    return [one for one in view.get("findings", ()) if one["cleared"] is None]
 
 
 def stop_session(view: View) -> Dialog:
@@ -34,10 +101,12 @@ def stop_session(view: View) -> Dialog:
     if view["state"] == "ended":
         return nothing(f"session {name} has ended", f"outcome: {view['outcome']}")
     agents = view["agents"]
-    lines = [
-        f"{agents['running']} running agents are ended, whole process trees; {agents['waiting']} waiting ones are not "
-        "started. What they changed stays in the workspace."
+    running, waiting = agents["running"], agents["waiting"]
+    said = [
+        *([f"{_count(running, 'running agent')} {_are(running)} ended, whole process trees"] if running else []),
+        *([f"{_count(waiting, 'waiting agent')} {_are(waiting)} not started"] if waiting else []),
     ]
+    lines = [f"{'; '.join(said) or 'Nothing more is started'}. What was changed stays in the workspace."]
     return _ask(
         f"stop session {name}?", lines, "session.stop", {"session": view["session"], "agent": "", "reason": ""},
         f"stopping session {name}",
@@ -47,7 +116,9 @@ def stop_session(view: View) -> Dialog:
 def stop_agent(view: View, row: Row) -> Dialog:
     """One agent."""
     if row.word not in _LIVE and row.word not in ("waiting", "ready", "backing-off"):
-        return nothing(f"{row.key} has ended", f"it {row.word}; r runs it again" if row.word in FAILING else row.word)
+        how = f"{row.word}: {row.at}" if row.at and row.at != row.word else row.word
+        again = (("r", "run it again", retry(view, [row])),) if row.word in FAILING else ()
+        return Dialog(f"{row.key} has ended", (how,), choices=again, bad=True)
     what = "its whole process tree is ended" if row.word in _LIVE else "it will not be started"
     lines = [f"{row.key} is {row.word}: {what}, and it counts as stopped. What it changed stays; b brings files back."]
     params = {"session": view["session"], "agent": row.key, "reason": ""}
@@ -58,14 +129,19 @@ def retry(view: View, rows: list[Row]) -> Dialog:
     """These, as far as they did not succeed; none given: all that failed."""
     failed = [row for row in rows if row.word in FAILING or row.word == "skipped"]
     if not failed:
-        whose = rows[0].key if len(rows) == 1 else "nothing"
-        return nothing("nothing to retry", f"{whose} has failed, was stopped or skipped")
+        if len(rows) == 1:
+            again = "only what has failed, was stopped or skipped is run again"
+            return nothing("nothing to retry", f"{rows[0].key} is {_standing(rows[0])}: {again}")
+        return nothing("nothing to retry", "nothing has failed, was stopped or skipped")
     names = [row.key for row in failed]
-    lines = [f"Started again, with what failed in their prompt: {_named(names)}."]
+    one = len(names) == 1
+    them = f"They start again: {_named(names)}. What failed is in their prompts."
+    lines = ["It starts again; what failed is in its prompt." if one else them]
     if view["state"] == "ended":
-        lines.append("The session has ended: it is opened again at their wave, and what follows it runs again.")
+        wave = "its wave" if one else "their wave"
+        lines.append(f"The session has ended: it is opened again at {wave}, and goes on from there.")
     params = {"session": view["session"], "agents": names if len(rows) == 1 else []}
-    return _ask(f"run {_count(len(names), 'agent')} again?", lines, "session.retry", params, f"again: {_named(names)}")
+    return _ask(f"run {_whom(names)} again?", lines, "session.retry", params, f"again: {_named(names)}")
 
 
 def freeze(view: View, rows: list[Row]) -> Dialog:
@@ -75,32 +151,55 @@ def freeze(view: View, rows: list[Row]) -> Dialog:
         names = [row.key for row in still]
         params = {"session": view["session"], "agents": names}
         return _ask(
-            f"thaw {_count(len(names), 'agent')}?", [f"They go on where they stood: {_named(names)}."],
+            f"thaw {_whom(names)}?", [f"{_named(names)} go{'es' if len(names) == 1 else ''} on."],
             "session.thaw", params, f"thawed: {_named(names)}",
         )  # fmt: skip
     running = [row for row in rows if row.word in ("running", "starting")]
     if not running:
         return nothing("nothing to freeze", f"{rows[0].key} is {rows[0].word}" if len(rows) == 1 else "nothing runs")
     names = [row.key for row in running]
-    lines = [f"All processes of {_named(names)} stand still until they are thawed (f or F again).",
-             "Their own time limit stands still too; those of wave and session go on."]  # fmt: skip
+    again, their = ("f", "Its own time limit stands") if len(names) == 1 else ("F", "Their own time limits stand")
+    lines = [f"All processes of {_named(names)} stand still until {again} is pressed again.",
+             f"{their} still too; those of wave and session go on."]  # fmt: skip
     params = {"session": view["session"], "agents": names}
-    return _ask(f"freeze {_count(len(names), 'agent')}?", lines, "session.freeze", params, f"frozen: {_named(names)}")
+    return _ask(f"freeze {_whom(names)}?", lines, "session.freeze", params, f"frozen: {_named(names)}")
 
 
-def approve(view: View, finding: str) -> Dialog:
-    """What was found is as it should be; `finding` "": all that is open."""
-    still = [one for one in view.get("findings", ()) if one["cleared"] is None and finding in ("", one["finding"])]
+def approve_all(view: View) -> Dialog:
+    """Everything that is open."""
+    return approve(view, _open(view))
+
+
+def approve_one(view: View, found: dict[str, Any]) -> Dialog:
+    """The finding that is chosen."""
+    if found["cleared"] is not None:
+        return nothing("nothing to approve", f"{found['finding']} was cleared")
+    return approve(view, [found])
+
+
+def approve(view: View, still: list[dict[str, Any]], whose: str = "") -> Dialog:
+    """What was found is as it should be. `still`: these open findings; `whose` they are, for when there are none."""
     if not still:
-        return nothing("nothing to approve", f"{finding} was cleared" if finding else "no finding is open")
+        others = len(_open(view))
+        more = f"{_count(others, 'finding')} of others: 3 shows them, A approves all" if others and whose else ""
+        said = f"no finding of {one_line(whose)} is open" if whose and others else "no finding is open"
+        return nothing("nothing to approve", *filter(None, [said, more]))
     lines = [f"{one['finding']} {finding_text(one)}" for one in still[:_MOST_NAMED]]
     if len(still) > _MOST_NAMED:
         lines.append(f"… and {len(still) - _MOST_NAMED} more")
-    lines += ["", "They count as right: their monitor is silent until the file changes again."]
+    it, are, their = ("It", "counts", "its") if len(still) == 1 else ("They", "count", "their")
+    lines += ["", f"{it} {are} as right: {their} monitor is silent until the file changes again."]
     if view["state"] == "held":
         lines.append("The session is held; it goes on if it is held for nothing else.")
-    params = {"session": view["session"], "finding": finding}
-    return _ask(f"approve {_count(len(still), 'finding')}?", lines, "session.approve", params, "approved")
+    session = view["session"]
+    every = [{"session": session, "finding": one["finding"]} for one in still]
+    named = still[0]["finding"] if len(still) == 1 else _count(len(still), "finding")
+    if len(still) == len(_open(view)) > 1:
+        every = [{"session": session, "finding": ""}]
+        named = _count(view["open_findings"], "finding")  # of very many the view has not all
+    params, *rest = every
+    action = Action("session.approve", params, f"approved: {named}", tuple(rest))
+    return Dialog(f"approve {named}?", tuple(lines), Wish("do", action=action))
 
 
 def resume(view: View) -> Dialog:

@@ -20,6 +20,7 @@ from wavectl.top.feed import PACE, Feed
 from wavectl.top.ink import Ink
 from wavectl.top.looking import Action, Looking, Wish
 from wavectl.top.pages import draw
+from wavectl.top.reading import due
 from wavectl.top.transcript import Transcript
 from wavectl.transport import GIT_WAIT
 from waved.errors import WavedError
@@ -109,6 +110,9 @@ class Top(App[None]):
             return
         if self.feed.gone:
             self._gone()
+        follows = due(self.board, self.looking, time.time())
+        if follows is not None:
+            self._carry_out(follows)
         self._drawn_at = time.monotonic()
         self.canvas.show(draw(self.board, self.looking, self.ink, time.time()))
 
@@ -162,7 +166,7 @@ class Top(App[None]):
                 self._leave()
             case "read":
                 looking.page = "output"
-                looking.transcript = Transcript(wish.agent, wish.run)
+                looking.transcript = Transcript(wish.agent, wish.run, earlier=wish.earlier)
                 self.feed.read(looking.transcript, looking.session)
             case "close":
                 looking.page = "session"
@@ -212,6 +216,8 @@ class Top(App[None]):
             reply = await self.feed.request(
                 action.method, params, GIT_WAIT if action.method == "session.rollback" else 0.0
             )
+            for others in action.more:
+                await self.feed.request(action.method, others)
         except WavedError as error:
             looking.message_until = 0.0
             looking.dialog = actions.refused(error.message, error.hint)

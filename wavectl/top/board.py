@@ -13,6 +13,7 @@ from typing import Any
 from wavectl.cursor import Event
 from wavectl.views.lines import Narrator
 from wavectl.views.text import Paint
+from wavectl.views.used import everyone
 
 View = dict[str, Any]
 MOST_NEWS = 400
@@ -71,9 +72,7 @@ class Board:
         self.view = view
         self.ahead = view["now"] - now
         self.rough = False
-        self._runs = {
-            run["run"]: run for wave in view["waves"] for one in wave["assignments"] for run in one["runs"][-1:]
-        }
+        self._runs = {run["run"]: run for one in everyone(view) for run in one["runs"][-1:]}
 
     def leave(self) -> None:
         """No session is looked at any more."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from wavectl.top import actions
+from wavectl.top import actions, reading
 from wavectl.top.board import Board
-from wavectl.top.looking import TABS, Dialog, Looking, Wish
+from wavectl.top.looking import TABS, Dialog, Looking, Wish, moved
 from wavectl.top.pages import agents, sessions
 from wavectl.top.pages.dialogs import help_dialog
 from wavectl.top.pages.findings import findings_of
-from wavectl.top.rows import ORDERS, Row, next_failing, rows_of
-
-MOVES = {"up": -1, "k": -1, "down": 1, "j": 1, "scroll_up": -3, "scroll_down": 3}
-_ENDS = {"home": -1, "g": -1, "end": 1, "G": 1}
-_FAR = 1_000_000
+from wavectl.top.rows import ORDERS, Row, assigned, next_failing, rows_of
 
 
 def press(key: str, board: Board, looking: Looking, clock: float) -> Wish | None:
@@ -33,7 +29,7 @@ def press(key: str, board: Board, looking: Looking, clock: float) -> Wish | None
     if looking.page == "sessions":
         return _on_sessions(key, board, looking)
     if looking.page == "output":
-        return _on_output(key, board, looking, clock)
+        return reading.press(key, board, looking, clock)
     return _on_session(key, board, looking, clock)
 
 
@@ -75,18 +71,9 @@ def _typed(key: str, looking: Looking, clock: float) -> None:
         return
     if looking.page == "output":
         if key in ("enter", "escape"):
-            _search(text, looking, clock)
+            reading.search(text, looking, clock)
     else:
         looking.wanted = text
-
-
-def _search(text: str, looking: Looking, clock: float) -> None:
-    if not looking.transcript.search(text, _output_room(looking)):
-        looking.say(f'"{text}" is not in the output', clock)
-
-
-def _output_room(looking: Looking) -> int:
-    return max(1, looking.height - 4)
 
 
 # --- the pages ----------------------------------------------------------------------------------------------------
@@ -111,7 +98,7 @@ def _on_sessions(key: str, board: Board, looking: Looking) -> Wish | None:
 
 def _moved(key: str, names: list[str], chosen: str, page: int) -> str:
     at = names.index(chosen) if chosen in names else 0
-    step = MOVES.get(key, 0) + {"pageup": -page, "pagedown": page}.get(key, 0) + _ENDS.get(key, 0) * _FAR
+    step = moved(key, page)
     return names[max(0, min(len(names) - 1, at + step))]
 
 
@@ -136,9 +123,9 @@ def _on_session(key: str, board: Board, looking: Looking, clock: float) -> Wish 
         looking.dialog = {
             "S": lambda: actions.stop_session(view),
             "c": lambda: actions.resume(view),
-            "R": lambda: actions.retry(view, rows),
-            "F": lambda: actions.freeze(view, rows),
-            "A": lambda: actions.approve(view, ""),
+            "R": lambda: actions.retry(view, assigned(rows)),
+            "F": lambda: actions.freeze(view, assigned(rows)),
+            "A": lambda: actions.approve_all(view),
         }[key]()
         return None
     if looking.tab == "agents":
@@ -151,7 +138,7 @@ def _on_session(key: str, board: Board, looking: Looking, clock: float) -> Wish 
 
 def _scroll(key: str, looking: Looking) -> None:
     page = max(1, looking.height - 8)
-    step = MOVES.get(key, 0) + {"pageup": -page, "pagedown": page}.get(key, 0) + _ENDS.get(key, 0) * _FAR
+    step = moved(key, page)
     looking.first[looking.tab] = max(0, looking.first.get(looking.tab, 0) + step)
 
 
@@ -178,15 +165,15 @@ def _on_agents(key: str, board: Board, looking: Looking, rows: list[Row], clock:
         if key in ("enter", "right", "l", " ", "space"):
             looking.opened[wave["name"]] = agents.is_closed(view, wave, looking)
         elif key in ("s", "r", "f", "a", "b"):
-            inside = [row for row in rows if row.wave == wave["name"]]
-            looking.dialog = _of_wave(key, board, inside)
+            inside = [row for row in assigned(rows) if row.wave == wave["name"]]
+            looking.dialog = actions.of_wave(key, view, inside)
         return None
     row = next((row for row in rows if row.key == looking.agent), None)
     if row is None:
         return None
     if key in ("enter", "right", "l"):
         return Wish("read", agent=row.key, run=row.run)
-    looking.dialog = _of_agent(key, board, row)
+    looking.dialog = actions.of_agent(key, view, row)
     return None
 
 
@@ -210,37 +197,6 @@ def _failing(board: Board, looking: Looking, everyone: list[Row], step: int, clo
     return found
 
 
-def _of_agent(key: str, board: Board, row: Row) -> Dialog | None:
-    view = board.view
-    if view is None:
-        return None
-    still = [one for one in findings_of(view) if one["cleared"] is None and one["assignment"] == row.key]
-    if key == "s":
-        return actions.stop_agent(view, row)
-    if key == "r":
-        return actions.retry(view, [row])
-    if key == "f":
-        return actions.freeze(view, [row])
-    if key == "a":
-        return actions.approve(view, still[0]["finding"] if len(still) == 1 else "")
-    if key == "b":
-        return actions.rollback(view, row.key, next((one for one in still if one["path"]), None))
-    return None
-
-
-def _of_wave(key: str, board: Board, rows: list[Row]) -> Dialog | None:
-    view = board.view
-    if view is None or not rows:
-        return None
-    if key == "s":
-        return actions.stop_session(view)
-    if key == "r":
-        return actions.retry(view, rows)
-    if key == "f":
-        return actions.freeze(view, rows)
-    return actions.approve(view, "") if key == "a" else actions.rollback(view, "", None)
-
-
 def _on_findings(key: str, board: Board, looking: Looking) -> Wish | None:
     view = board.view
     found = findings_of(view) if view is not None else []
@@ -250,43 +206,10 @@ def _on_findings(key: str, board: Board, looking: Looking) -> Wish | None:
     looking.finding = _moved(key, names, looking.finding, max(1, looking.height // 3))
     chosen = found[names.index(looking.finding)]
     if key == "a":
-        looking.dialog = actions.approve(view, chosen["finding"])
+        looking.dialog = actions.approve_one(view, chosen)
     elif key == "b":
         looking.dialog = actions.rollback(view, chosen["assignment"], chosen)
     elif key in ("enter", "right", "l") and chosen["assignment"]:
         row = next((row for row in rows_of(view, view["now"]) if row.key == chosen["assignment"]), None)
         return Wish("read", agent=chosen["assignment"], run=row.run if row is not None else "")
-    return None
-
-
-def _on_output(key: str, board: Board, looking: Looking, clock: float) -> Wish | None:
-    transcript, room = looking.transcript, _output_room(looking)
-    if key in ("escape", "left", "h"):
-        if transcript.searched:
-            transcript.search("", room)
-            return None
-        return Wish("close")
-    if key in ("n", "N") and transcript.searched:
-        transcript.search(transcript.searched, room, back=key == "n")
-        return None
-    step = MOVES.get(key, 0) + {"pageup": 1 - room, "pagedown": room - 1, " ": room - 1}.get(key, 0)
-    step += _ENDS.get(key, 0) * _FAR
-    if step:
-        transcript.move(step, room)
-        return None
-    view = board.view
-    if view is None:
-        return None
-    now = board.now(clock)
-    rows = rows_of(view, now)
-    if key in ("[", "]"):
-        lines = [line.row for line in agents.lines_of(view, looking, now) if line.row is not None] or rows
-        names = [row.key for row in lines]
-        at = names.index(transcript.agent) if transcript.agent in names else 0
-        row = lines[(at + (1 if key == "]" else -1)) % len(lines)]
-        looking.agent = row.key
-        return Wish("read", agent=row.key, run=row.run)
-    chosen = next((row for row in rows if row.key == transcript.agent), None)
-    if chosen is not None:
-        looking.dialog = _of_agent(key, board, chosen)
     return None

@@ -17,6 +17,7 @@ from wavectl.outputs import OutputReader
 from wavectl.top.board import Board
 from wavectl.top.transcript import Transcript
 from wavectl.views.lines import Narrator
+from wavectl.views.used import everyone
 from waved.errors import NoDaemonError, NotAllowedError, NotFoundError, WavedError
 
 PACE = 0.25
@@ -240,8 +241,7 @@ def _at_once(error: NoDaemonError) -> None:
 
 def _program(view: dict[str, Any] | None, run: str) -> tuple[str, str]:
     """Which program a run is of, and where it works."""
-    for wave in view["waves"] if view is not None else ():
-        for one in wave["assignments"]:
-            if any(each["run"] == run for each in one["runs"]):
-                return str(one["program"]), str(view["workspace"]) if view is not None else ""
+    for one in everyone(view) if view is not None else ():
+        if any(each["run"] == run for each in one["runs"]):
+            return str(one["program"]), str(view["workspace"]) if view is not None else ""
     return "command", ""

@@ -16,12 +16,14 @@ WIDE, TALL = 140, 30
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that changes what the daemon does: one request."""
+    """Something that changes what the daemon does: a request, or one for each of several."""
 
     method: str
     params: dict[str, Any]
     said: str
     """What is said when it is done."""
+    more: tuple[dict[str, Any], ...] = ()
+    """Asked after `params`, one after another: the same for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Wish:
     session: str = ""
     agent: str = ""
     run: str = ""
+    earlier: bool = False
+    """Of `run`: not the agent's last attempt, and wanted all the same."""
     action: Action | None = None
 
 
@@ -91,6 +95,16 @@ class Looking:
     def say(self, text: str, clock: float, seconds: float = 6.0) -> None:
         """Say something for a while."""
         self.message, self.message_until = text, clock + seconds
+
+
+MOVES = {"up": -1, "k": -1, "down": 1, "j": 1, "scroll_up": -3, "scroll_down": 3}
+_ENDS = {"home": -1, "g": -1, "end": 1, "G": 1}
+_FAR = 1_000_000
+
+
+def moved(key: str, page: int) -> int:
+    """How many lines a key goes down; `page`: how many a page has."""
+    return MOVES.get(key, 0) + {"pageup": -page, "pagedown": page}.get(key, 0) + _ENDS.get(key, 0) * _FAR
 
 
 def window(count: int, chosen: int, room: int, first: int) -> int:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wavectl.views.acting import acting_state
+from wavectl.views.responders import answered, responders_in
 from wavectl.views.status import elapsed
 from wavectl.views.text import first_line, one_line
+from wavectl.views.used import Used, used_by
 from wavectl.views.words import word_of
 from waved.amounts import lasting
 
@@ -33,8 +35,8 @@ class Row:
     """Seconds of its present or last run."""
     limit: float | None
     """Seconds that run may take in all; None: nobody has set a limit."""
-    tokens: int
-    cost: float | None
+    used: Used
+    """By all its attempts."""
     files: int
     attempt: int
     run: str
@@ -43,6 +45,10 @@ class Row:
     """Open ones of it."""
     by_person: bool = False
     """A person has frozen it."""
+    responds: bool = False
+    """It is no assignment: a reaction has started it."""
+    attempts: tuple[str, ...] = ()
+    """Its runs that are known, oldest first."""
 
     @property
     def failing(self) -> bool:
@@ -51,13 +57,17 @@ class Row:
 
 
 def rows_of(view: dict[str, Any], now: float) -> list[Row]:
-    """All assignments in the order of the plan."""
+    """All assignments in the order of the plan; below those of a wave what reactions have started in it."""
     found: dict[str, int] = {}
     for finding in view.get("findings", ()):
         if finding["cleared"] is None and finding["assignment"]:
             found[finding["assignment"]] = found.get(finding["assignment"], 0) + 1
     here = f"{view['workspace']}/"
-    return [_row(wave, one, found, here, now) for wave in view["waves"] for one in wave["assignments"]]
+    rows: list[Row] = []
+    for wave in view["waves"]:
+        rows += [_row(wave, one, found, here, now) for one in wave["assignments"]]
+        rows += [_responder(view, wave, one, here, now) for one in responders_in(view, wave["name"])]
+    return rows
 
 
 def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], here: str, now: float) -> Row:
@@ -65,7 +75,6 @@ def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], he
     last = one["runs"][-1] if one["runs"] else None
     if last is not None and last["state"] != "ended":
         word = "frozen" if last["frozen"] else "stopping" if last["state"] == "stopping" else word
-    costs = [run["usage"]["cost"] for run in one["runs"] if run["usage"].get("cost") is not None]
     return Row(
         key=one["key"],
         wave=wave["name"],
@@ -73,13 +82,34 @@ def _row(wave: dict[str, Any], one: dict[str, Any], findings: dict[str, int], he
         at=_at(one, last, word, now).replace(here, ""),  # paths as the workspace has them
         took=elapsed(one, now),
         limit=_limit(wave, one, last),
-        tokens=sum(run["usage"].get("input", 0) + run["usage"].get("output", 0) for run in one["runs"]),
-        cost=sum(costs) if costs else None,
+        used=used_by(one["runs"]),
         files=one["files_changed"],
         attempt=one["attempt"],
         run=last["run"] if last is not None else "",
         findings=findings.get(one["key"], 0),
         by_person=last is not None and "person" in last.get("frozen_for", ()),
+        attempts=tuple(run["run"] for run in one["runs"]),
+    )
+
+
+def _responder(view: dict[str, Any], wave: dict[str, Any], one: dict[str, Any], here: str, now: float) -> Row:
+    last = one["runs"][-1]
+    word = "frozen" if last["frozen"] else word_of(one)
+    at = first_line(one["reason"]) if one["state"] == "ended" else acting_state(last, now)
+    return Row(
+        key=one["key"],
+        wave=wave["name"],
+        word=word,
+        at=" · ".join(filter(None, [answered(view, one), at])).replace(here, ""),
+        took=elapsed(one, now),
+        limit=_limit(wave, one, last),
+        used=used_by(one["runs"]),
+        files=0,
+        attempt=one["attempt"],
+        run=last["run"],
+        findings=0,
+        responds=True,
+        attempts=tuple(run["run"] for run in one["runs"]),
     )
 
 
@@ -89,15 +119,24 @@ def _at(one: dict[str, Any], last: dict[str, Any] | None, word: str, now: float)
     if word == "waiting" and one["requires"]:
         return "needs " + ", ".join(map(one_line, one["requires"]))
     if word == "frozen" and last is not None:
-        return "frozen for " + (", ".join(last.get("frozen_for", ())).replace("person", "a person") or "a moment")
+        return _frozen(last.get("frozen_for", ()))
     if one["state"] == "checking":
-        check = next((each for each in (one["gate"] or {"checks": []})["checks"] if each["state"] == "running"), None)
+        if one["gate"] is None:
+            return ""  # its run is over, and the session is held: what follows from it is still to be decided
+        check = next((each for each in one["gate"]["checks"] if each["state"] == "running"), None)
         return f"its gate: {one_line(check['name'])}" if check else "its gate"
     if one["state"] == "ended":
         if one["reason"]:
             return first_line(one["reason"])
         return "unverified" if word == "succeeded" and not one["verified"] else ""
     return acting_state(last, now) if last is not None else first_line(one["reason"])
+
+
+def _frozen(holders: Iterable[str]) -> str:
+    """Who wants it: "by a person", "for r2"."""
+    reactions = [holder for holder in holders if holder != "person"]
+    parts = [*(["by a person"] if "person" in holders else []), *([f"for {', '.join(reactions)}"] if reactions else [])]
+    return " ".join(["frozen", *([" and ".join(parts)] if parts else [])])
 
 
 def _limit(wave: dict[str, Any], one: dict[str, Any], last: dict[str, Any] | None) -> float | None:
@@ -109,13 +148,18 @@ def _limit(wave: dict[str, Any], one: dict[str, Any], last: dict[str, Any] | Non
     return None
 
 
+def assigned(rows: Iterable[Row]) -> list[Row]:
+    """Only assignments: what the plan has, and a person may stop, freeze and retry."""
+    return [row for row in rows if not row.responds]
+
+
 # --- which, and in which order --------------------------------------------------------------------------------------
 
 _ORDERS: dict[str, Callable[[Row], Any]] = {
     "state": lambda row: (_RANK.get(row.word, 6), -row.findings),
     "time": lambda row: -(row.took or 0.0),
-    "tokens": lambda row: -row.tokens,
-    "cost": lambda row: -(row.cost or 0.0),
+    "tokens": lambda row: -row.used.tokens,
+    "cost": lambda row: -(row.used.cost or 0.0),
     "files": lambda row: -row.files,
     "name": lambda row: row.key,
 }

@@ -14,9 +14,11 @@ _TRIM = 500
 class Transcript:
     """What one run printed, as a person reads it."""
 
-    def __init__(self, agent: str = "", run: str = "") -> None:
+    def __init__(self, agent: str = "", run: str = "", *, earlier: bool = False) -> None:
         self.agent = agent
         self.run = run
+        self.earlier = earlier
+        """A person wants to read this attempt although there is a later one."""
         self.ended = False
         """Nothing more will come."""
         self.loaded = False

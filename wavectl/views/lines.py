@@ -86,6 +86,11 @@ class Narrator:
                         self._runs.setdefault(run["run"], {**names, "run": run["run"], "attempt": run["attempt"]})
                         if run["started"] is not None:
                             self._started.setdefault(run["run"], run["started"])
+        for one in view.get("responders", ()):
+            if one["state"] != "ended":
+                run = one["runs"][-1]
+                names = {"assignment": "", "agent": one["agent"], "purpose": "responder", "reaction": one["reaction"]}
+                self._runs.setdefault(run["run"], {**names, "run": run["run"], "attempt": run["attempt"]})
 
     def tell(self, event: Event) -> str | None:
         """The line for an event, with the time since the session was submitted; None when there is nothing to say."""
@@ -178,18 +183,36 @@ class Narrator:
         data = event["data"]
         self._started[data["run"]] = data["exec_time"]
         run = self._runs.get(data["run"], {})
-        if run.get("purpose") != "agent":
+        if run.get("purpose") not in ("agent", "responder"):
             return None
         again = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
-        return self._line("running", run["assignment"], f"started (pid {data['pid']}){again}")
+        return self._line("running", _who(run), f"started (pid {data['pid']}){again}")
 
-    def _run_ended(self, event: Event) -> None:
-        # Said with what follows from it: the assignment's end, or its next attempt.
+    def _run_ended(self, event: Event) -> str | None:
         data = event["data"]
         run = self._runs.pop(data["run"], None)
         started = self._started.pop(data["run"], None)
-        if run is not None and started is not None and data["end_time"]:
-            self._took[run["assignment"]] = data["end_time"] - started
+        took = data["end_time"] - started if started is not None and data["end_time"] else None
+        if run is None:
+            return None
+        if run["purpose"] == "responder":
+            good = data["outcome"] == "exited" and (
+                data["exit_code"] == 0 if data["judged"] is None else data["judged"]
+            )
+            word = "succeeded" if good else "failed"
+            said = coloured(word, self._paint) + (f" after {lasting(took)}" if took is not None else "")
+            return self._line(word, _who(run), said, "" if good else data["reason"])
+        if took is not None:
+            # Said with what follows from it: the assignment's end, or its next attempt.
+            self._took[run["assignment"]] = took
+        return None
+
+    def _responder_ended(self, run: dict[str, Any], data: dict[str, Any], took: float | None) -> str:
+        judged = data.get("judged")
+        good = data["outcome"] == "exited" and (data.get("exit_code") == 0 if judged is None else judged)
+        word = "succeeded" if good else "failed"
+        said = coloured(word, self._paint) + (f" after {lasting(took)}" if took is not None else "")
+        return self._line(word, _who(run), said, "" if good else data["reason"])
 
     def _retry(self, event: Event) -> str:
         data = event["data"]
@@ -203,6 +226,11 @@ class Narrator:
         said = coloured(word, self._paint) + (f" after {lasting(took)}" if took is not None else "")
         note = " (unverified)" if word == "succeeded" and not data["verified"] else ""
         return self._line(word, data["assignment"], said + note, data["reason"])
+
+
+def _who(run: dict[str, Any]) -> str:
+    """An assignment, or a responder with what has started it: "medic@r2"."""
+    return run["assignment"] or f"{run['agent']}@{run['reaction']}"
 
 
 def _count(number: int, noun: str) -> str:

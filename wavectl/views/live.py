@@ -16,7 +16,8 @@ from rich.text import Text
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.checklists import in_full, of_wave
 from wavectl.views.guards import done_lines, guard_lines
-from wavectl.views.status import assignment_row, gate_lines, header, wave_title, with_counts
+from wavectl.views.responders import responders_in
+from wavectl.views.status import assignment_row, gate_lines, header, responder_row, wave_title, with_counts
 from wavectl.views.text import Paint, columns, cut, first_line
 from wavectl.views.words import word_of
 
@@ -113,19 +114,27 @@ def live_lines(view: dict[str, Any], paint: Paint, now: float, width: int, heigh
             lines.append("  " + wave_title(wave, paint, now))
             checks = [f"    {line}" for line in gate_lines(wave["gate"], paint)] if wave["state"] == "gate" else []
             room = max(1, height - len(lines) - 1 - min(len(checks), 8))
-            lines += assignment_lines(wave["assignments"], paint, now, room)
+            responding = [one for one in responders_in(view, wave["name"]) if one["state"] != "ended"]
+            rows = [responder_row(view, one, paint, now) for one in responding]
+            lines += assignment_lines(wave["assignments"], paint, now, room, rows)
             lines += checks
     shown = lines[: height - 1]
     return [cut(line, width) for line in [*shown, footer]]
 
 
-def assignment_lines(assignments: list[dict[str, Any]], paint: Paint, now: float, room: int) -> list[str]:
-    """At most `room` lines of assignments: what runs or failed first when not all fit, and how many are not shown."""
+def assignment_lines(
+    assignments: list[dict[str, Any]], paint: Paint, now: float, room: int, others: list[list[str]] | None = None
+) -> list[str]:
+    """At most `room` lines of assignments: what runs or failed first when not all fit, and how many are not shown.
+    Below them come the rows of `others`.
+    """
+    others = (others or [])[: max(0, room - 2)]
+    room -= len(others)
     shown = assignments
     if len(assignments) > room:
         ranked = sorted(assignments, key=lambda one: _RANK.get(word_of(one), 9))
         shown = ranked[: max(0, room - 1)]
-    lines = columns([assignment_row(one, paint, now) for one in shown], right=(4,), indent=4)
+    lines = columns([*(assignment_row(one, paint, now) for one in shown), *others], right=(4,), indent=4)
     if len(shown) < len(assignments):
         counts: dict[str, int] = {}
         hidden = {id(one) for one in assignments} - {id(one) for one in shown}

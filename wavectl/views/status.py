@@ -9,6 +9,7 @@ from wavectl.views.checklist import checklist_lines
 from wavectl.views.checklists import in_short, of_completion, of_wave
 from wavectl.views.guards import guard_lines
 from wavectl.views.report import report_lines
+from wavectl.views.responders import answered, responders_in
 from wavectl.views.text import Paint, columns, first_line, one_line
 from wavectl.views.words import coloured, glyph, word_of
 from waved.amounts import lasting, size
@@ -45,9 +46,8 @@ def elapsed(assignment: dict[str, Any], now: float) -> float | None:
 
 
 def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list[str]:
-    """Cells of one assignment: sign, key, word, attempt, time, reason."""
+    """Cells of one assignment: sign, key, word, attempt, time, reason; the note says what all its attempts used."""
     word = word_of(assignment)
-    again = f"attempt {assignment['attempt']}" if assignment["attempt"] > 1 else ""
     note = first_line(assignment["reason"])
     if assignment["state"] == "backing-off" and assignment["retry_at"]:
         note = f"again in {lasting(max(0.0, assignment['retry_at'] - now))}: {note}"
@@ -55,11 +55,26 @@ def assignment_row(assignment: dict[str, Any], paint: Paint, now: float) -> list
         note = "needs " + ", ".join(assignment["requires"])
     elif word == "succeeded" and not assignment["verified"]:
         note = note or "unverified"
-    acting = acting_note(assignment["runs"][-1], now) if assignment["runs"] else ""
-    if acting:
-        note = f"{note} · {acting}" if note else acting
+    return _row(assignment, [note], paint, now)
+
+
+def responder_row(view: dict[str, Any], one: dict[str, Any], paint: Paint, now: float) -> list[str]:
+    """The same cells of what a reaction has started; the note says for what."""
+    return _row(one, [answered(view, one), first_line(one["reason"])], paint, now)
+
+
+def rows_of_wave(view: dict[str, Any], wave: dict[str, Any], paint: Paint, now: float) -> list[list[str]]:
+    """The assignments of a wave, and below them the responders that were started in it."""
+    rows = [assignment_row(one, paint, now) for one in wave["assignments"]]
+    return [*rows, *(responder_row(view, one, paint, now) for one in responders_in(view, wave["name"]))]
+
+
+def _row(thing: dict[str, Any], notes: list[str], paint: Paint, now: float) -> list[str]:
+    word = word_of(thing)
+    again = f"attempt {thing['attempt']}" if thing["attempt"] > 1 else ""
+    note = " · ".join(filter(None, [*notes, acting_note(thing["runs"], now)]))
     return [
-        glyph(word, paint), assignment["key"], coloured(word, paint), again, lasting(elapsed(assignment, now)),
+        glyph(word, paint), thing["key"], coloured(word, paint), again, lasting(elapsed(thing, now)),
         paint(note, "" if word in ("failed", "oom", "timed-out", "lost") else "dim"),
     ]  # fmt: skip
 
@@ -113,9 +128,9 @@ def status(view: dict[str, Any], paint: Paint, usage: dict[str, Any] | None = No
         lines += ["", *("  " + line for line in guards)]
     for wave in view["waves"]:
         lines += ["", "  " + wave_title(wave, paint, now)]
-        rows = [assignment_row(assignment, paint, now) for assignment in wave["assignments"]]
+        rows = rows_of_wave(view, wave, paint, now)
         if usage is not None:
-            used = [usage_cells(assignment, usage) for assignment in wave["assignments"]]
+            used = [usage_cells(one, usage) for one in (*wave["assignments"], *responders_in(view, wave["name"]))]
             rows = [[*row[:5], *cells, *row[5:]] for row, cells in zip(rows, used, strict=True)]
         lines += columns(rows, right=(4,) if usage is None else (4, 5, 6), indent=4)
         lines += [f"    {line}" for line in gate_lines(wave["gate"], paint)]

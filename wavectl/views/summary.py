@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wavectl.views.acting import used
 from wavectl.views.checklist import item_line
 from wavectl.views.checklists import summary_lines
 from wavectl.views.guards import done_lines
-from wavectl.views.status import assignment_row, gate_lines
+from wavectl.views.status import assignment_row, gate_lines, responder_row
 from wavectl.views.text import Paint, columns, first_line, one_line, printable
 from wavectl.views.timeline import draw
+from wavectl.views.used import used_in
 from wavectl.views.words import coloured, glyph, word_of
 from waved.amounts import lasting
 
@@ -109,7 +109,9 @@ def _agents(view: dict[str, Any], paint: Paint) -> list[str]:
     ranked = (
         sorted(everyone, key=lambda one: one["outcome"] == "succeeded") if len(everyone) > MOST_AGENTS else everyone
     )
-    lines = columns([assignment_row(one, paint, view["now"]) for one in ranked[:MOST_AGENTS]], right=(4,), indent=2)
+    rows = [assignment_row(one, paint, view["now"]) for one in ranked[:MOST_AGENTS]]
+    rows += [responder_row(view, one, paint, view["now"]) for one in view.get("responders", ())[-MOST_REACTIONS:]]
+    lines = columns(rows, right=(4,), indent=2)
     if len(everyone) > MOST_AGENTS:
         rest = f"  … and {len(everyone) - MOST_AGENTS} more: wavectl status {view['session']}"
         lines.append(paint(rest, "dim"))
@@ -121,15 +123,7 @@ def _measures(view: dict[str, Any]) -> list[str]:
     speedup = "not measured" if metrics["speedup"] is None else f"{metrics['speedup']:.1f}×"
     rate = "not measured" if metrics["parallel_rate"] is None else f"{metrics['parallel_rate']:.0%}"
     skew = "not measured" if metrics["skew"] is None else lasting(metrics["skew"])
-    return [" · ".join([f"start skew {skew}", f"speed-up {speedup}", f"parallel rate {rate}", *_used(view)])]
-
-
-def _used(view: dict[str, Any]) -> list[str]:
-    """Tokens and money of all runs, as far as their programs tell."""
-    usages = [run["usage"] for wave in view["waves"] for one in wave["assignments"] for run in one["runs"]]
-    costs = [usage["cost"] for usage in usages if usage.get("cost") is not None]
-    total = {name: sum(usage.get(name, 0) for usage in usages) for name in ("input", "output")}
-    return used({**total, "cost": sum(costs)} if costs else total)
+    return [" · ".join([f"start skew {skew}", f"speed-up {speedup}", f"parallel rate {rate}", *used_in(view).parts()])]
 
 
 def _failures(failures: list[dict[str, Any]], paint: Paint, tails: Mapping[str, list[str]]) -> list[str]:

@@ -11,6 +11,8 @@ from waved.domain.state import CheckState, Gate, Node, Run, Session, WaveState
 
 _MAX_RUNS = 20_000
 """Runs in one view: with more, only the newest of each assignment are shown (an answer has a size limit)."""
+_MOST_RESPONDERS = 200
+"""Responses in one view; of more, the newest are shown."""
 _MAX_TEXT = 4000
 """Characters of a reason or detail; the whole is in the journal."""
 
@@ -64,6 +66,7 @@ def view(session: Session, now: float) -> dict[str, Any]:
             for limit in session.providers.values()
         ],
         **view_guards.view(session, now),
+        "responders": _responders(session),
         "checklists": [each.as_dict() for each in checklists(session, now)],
         "metrics": metrics.measure(session, now).as_dict(),
         "report": _report(session),
@@ -158,18 +161,47 @@ def _assignment(session: Session, node: Node, kept: int) -> dict[str, Any]:
         "timeout": node.agent.timeout,
         "gate": _gate(node.gate) if node.gate is not None else None,
         **view_guards.writing(session, node),
-        "runs": [
-            {
-                **_run(run),
-                "frozen": view_guards.is_frozen(session, run.id),
-                "frozen_for": view_guards.frozen_for(session, run.id),
-            }
-            for run in node.runs[-kept:]
-        ],
+        "runs": [_run(session, run) for run in node.runs[-kept:]],
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _responders(session: Session) -> list[dict[str, Any]]:
+    """What reactions have started, oldest first: a responder's runs for one reaction, told much as an assignment's."""
+    if not session.plan.responders:
+        return []
+    found: dict[str, list[Run]] = {}
+    for run in session.runs.values():
+        if run.purpose == "responder":
+            found.setdefault(run.reaction, []).append(run)
+    return [_responder(session, name, runs) for name, runs in [*found.items()][-_MOST_RESPONDERS:]]
+
+
+def _responder(session: Session, name: str, runs: list[Run]) -> dict[str, Any]:
+    guards, last = session.guards, runs[-1]
+    reaction = (guards.reactions.get(name) or guards.past.get(name)) if guards is not None else None
+    agent = next((each for each in session.plan.responders if each.name == last.agent), None)
+    # Between two attempts it has not ended: its reaction, which goes on, starts it again.
+    again = last.state == "ended" and not last.succeeded and reaction is not None and reaction.ended is None
+    ended = last.state == "ended" and not again
+    known = last.outcome in ("stopped", "timed-out", "lost")
+    outcome = "succeeded" if last.succeeded else last.outcome if known else "failed"
+    return {
+        "key": f"{last.agent}@{name}",
+        "agent": last.agent,
+        "wave": session.waves[last.wave].plan.name,
+        "reaction": name,
+        "finding": reaction.finding if reaction is not None else "",
+        "program": agent.program if agent is not None else "command",
+        "state": "backing-off" if again else "ended" if ended else "running" if last.started else "starting",
+        "outcome": outcome if ended else "",
+        "reason": "" if last.succeeded else last.reason[:_MAX_TEXT],
+        "attempt": last.attempt,
+        "timeout": agent.timeout if agent is not None else None,
+        "runs": [_run(session, run) for run in runs[-20:]],
+    }
+
+
+def _run(session: Session, run: Run) -> dict[str, Any]:
     return {
         "run": run.id,
         "attempt": run.attempt,
@@ -199,4 +231,6 @@ def _run(run: Run) -> dict[str, Any]:
         "version": run.version,
         "usage": run.usage.as_dict(),
         "last_words": run.last_words,
+        "frozen": view_guards.is_frozen(session, run.id),
+        "frozen_for": view_guards.frozen_for(session, run.id),
     }

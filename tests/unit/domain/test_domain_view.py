@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgpack
-from driving import Driver, agent, one_wave
+from driving import Driver, Guarded, agent, one_wave
 
 from waved.domain import events as ev
 from waved.domain import requests
@@ -129,3 +129,40 @@ def test_a_huge_reason_is_shortened_for_viewers() -> None:
     drive = Driver(one_wave(agent("a")))
     drive.fails("a#1", "x" * 1_000_000)
     assert len(msgpack.packb(shown(drive))) < 40_000
+
+
+MEDIC = {
+    **one_wave(agent("api")),
+    "monitor": [
+        {"kind": "corruption", "patterns": ["const const"], "reactions": [{"do": "start-agent", "agent": "medic"}]}
+    ],
+    "responder": [agent("medic", retries=1)],
+}
+
+
+def test_what_a_reaction_starts_is_shown_with_what_it_answers() -> None:
+    drive = Guarded(MEDIC)
+    assert shown(drive)["responders"] == []
+    drive.do(ev.RunStarted("s", "s/api#1", pid=1, exec_time=drive.now))
+    drive.finds("a.ts", by="api")
+    starting = shown(drive)["responders"][0]
+    assert (starting["key"], starting["agent"], starting["wave"]) == ("medic@r1", "medic", "w")
+    assert (starting["finding"], starting["reaction"], starting["state"]) == ("f1", "r1", "starting")
+    drive.do(ev.RunStarted("s", "s/medic@r1#1", pid=2, exec_time=drive.now))
+    assert shown(drive)["responders"][0]["state"] == "running"
+    drive.fails("medic@r1#1")
+    again = shown(drive)["responders"][0]
+    assert (again["state"], again["attempt"], len(again["runs"])) == ("starting", 2, 2)
+    drive.ends("medic@r1#2")
+    ended = shown(drive)["responders"][0]
+    assert (ended["state"], ended["outcome"], ended["finding"]) == ("ended", "succeeded", "f1")
+
+
+def test_a_responder_that_could_not_help_has_failed() -> None:
+    drive = Guarded(MEDIC)
+    drive.do(ev.RunStarted("s", "s/api#1", pid=1, exec_time=drive.now))
+    drive.finds("a.ts", by="api")
+    drive.fails("medic@r1#1")
+    drive.fails("medic@r1#2", reason="exited with status 4")
+    ended = shown(drive)["responders"][0]
+    assert (ended["outcome"], ended["reason"], ended["attempt"]) == ("failed", "exited with status 4", 2)

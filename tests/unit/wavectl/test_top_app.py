@@ -96,13 +96,13 @@ def test_stop_is_asked_done_and_told(tmp_path: Path) -> None:
 def test_an_agent_is_frozen_and_thawed_with_the_same_key(tmp_path: Path) -> None:
     async def script(hand: Hand) -> None:
         await hand.press("f")
-        await hand.until("freeze 1 agent?")
+        await hand.until("freeze agent api?")
         await hand.press("y")
-        await hand.until("frozen for a person")
+        await hand.until("frozen by a person")
         await hand.press("f")
-        await hand.until("thaw 1 agent?")
+        await hand.until("thaw agent api?")
         await hand.press("y")
-        await hand.until("frozen for a person", gone=True)
+        await hand.until("frozen by a person", gone=True)
 
     plan = {**PLAN, "snapshots": {"enabled": False}}
     with daemon_with_session(tmp_path, plan, guarded=True) as daemon:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavectl.activity import Teller, teller_for
-from wavectl.views.acting import acting_note, amount, used
+from wavectl.views.acting import acting_note
 from waved.domain.usage import dollars
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "agents"
@@ -62,24 +62,24 @@ def test_a_plain_command_tells_nothing_of_itself() -> None:
 def run(**more: object) -> dict[str, object]:
     return {
         "state": "running", "acting": "", "acting_since": 0.0, "tool": "", "detail": "", "reset_at": None, "usage": {},
+        "attempt": 1,
         **more,
     }  # fmt: skip
 
 
 def test_what_it_is_at_stands_beside_what_it_has_used() -> None:
     usage = {"input": 11_800, "output": 400, "cost": 0.043}
-    assert acting_note(run(acting="tool", tool="Edit src/cart.ts", usage=usage), 5.0) == (
+    assert acting_note([run(acting="tool", tool="Edit src/cart.ts", usage=usage)], 5.0) == (
         "Edit src/cart.ts · 12k tokens · $0.043"
     )
-    assert acting_note(run(acting="thinking", acting_since=1.0), 63.0) == "thinking for 1m02s"
-    assert acting_note(run(acting="waiting", detail="permission: Bash"), 1.0) == "waiting for 1.00s (permission: Bash)"
-    assert acting_note(run(), 1.0) == ""
-
-
-def test_an_unknown_cost_is_left_out() -> None:
-    assert used({"input": 5}) == ["5 tokens"]
-    assert used({}) == []
-    assert [amount(999), amount(1000), amount(3_400_000)] == ["999", "1k", "3.4M"]
+    assert acting_note([run(acting="thinking", acting_since=1.0)], 63.0) == "thinking for 1m02s"
+    assert (
+        acting_note([run(acting="waiting", detail="permission: Bash")], 1.0) == "waiting for 1.00s (permission: Bash)"
+    )
+    assert acting_note([run()], 1.0) == ""
+    assert acting_note([], 1.0) == ""
+    earlier = run(state="ended", usage={"input": 5_000, "cost": 0.02})
+    assert acting_note([earlier, run(attempt=2, usage=usage)], 5.0) == "17k tokens · $0.063"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ from typing import Any
 from wavectl.top.ink import Ink, bare, fit
 from wavectl.top.looking import Looking, window
 from wavectl.top.rows import Row, fitting, ordered, rows_of
-from wavectl.views.acting import amount
 from wavectl.views.text import cut, one_line, visible
+from wavectl.views.used import amount
 from wavectl.views.words import coloured, glyph, word_of
 from waved.amounts import lasting
-from waved.domain.usage import dollars
 
 _TIME, _GAUGE, _TOKENS, _COST, _FILES, _TRY = 10, 8, 6, 7, 5, 3
 _ROOMY = 100
@@ -123,9 +122,9 @@ class Shape:
     @classmethod
     def of(cls, rows: list[Row], width: int) -> Shape:
         """What fits; what an agent is at gets all that is left."""
-        tokens = any(row.tokens for row in rows)
+        tokens = any(row.used.tokens for row in rows)
         gauge = width >= _ROOMY
-        cost = gauge and any(row.cost is not None for row in rows)
+        cost = gauge and any(row.used.money for row in rows)
         state = 11 if gauge else 9
         fixed = 4 + 1 + state + 1 + 1 + _TIME + 1 + _FILES + 1 + _TRY + (_GAUGE + 1 if gauge else 0)
         fixed += (_TOKENS + 1 if tokens else 0) + (_COST + 1 if cost else 0)
@@ -150,8 +149,8 @@ class Shape:
         line += f" {fit(at, self.at)}"
         line += f" {fit_right(_time(row), _TIME)}"
         line += f" {gauge(row, ink)}" if self.gauge else ""
-        line += f" {amount(row.tokens) if row.tokens else '':>{_TOKENS}}" if self.tokens else ""
-        line += f" {dollars(row.cost) if row.cost is not None else '':>{_COST}}" if self.cost else ""
+        line += f" {_tokens(row):>{_TOKENS}}" if self.tokens else ""
+        line += f" {row.used.money_short:>{_COST}}" if self.cost else ""
         tries = ink(f"{row.attempt:>{_TRY}}", "yellow") if row.attempt > 1 else f"{row.attempt or '':>{_TRY}}"
         return f"{line} {row.files or '':>{_FILES}} {tries}"
 
@@ -159,6 +158,10 @@ class Shape:
 def fit_right(text: str, width: int) -> str:
     """To the right edge."""
     return " " * max(0, width - visible(text)) + cut(text, width)
+
+
+def _tokens(row: Row) -> str:
+    return (("≥" if row.used.earlier else "") + amount(row.used.tokens)) if row.used.tokens else ""
 
 
 def _time(row: Row) -> str:

@@ -8,11 +8,11 @@ from wavectl.top.board import Board
 from wavectl.top.ink import Ink
 from wavectl.top.looking import Looking
 from wavectl.top.pages.notes import notes_of
-from wavectl.views.acting import amount
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.metrics import metrics_lines
 from wavectl.views.status import gate_lines, wave_title
 from wavectl.views.text import columns, cut, first_line, moment, one_line
+from wavectl.views.used import amount
 from waved.domain.usage import dollars
 
 _MOST_SNAPSHOTS = 12

@@ -24,7 +24,8 @@ HELP = (
     "  b  roll back: the agent's files, a file, the wave, the session",
     "  c  let a held session go on",
     "Output",
-    "  [ ]  previous, next agent    End  follow    n N  next match up, down",
+    "  [ ]  previous, next agent    < >  previous, next attempt",
+    "  End  follow                  n N  next match up, down",
 )
 
 

@@ -18,8 +18,8 @@ _KEYS = {
     "findings": [("↑↓", "choose"), ("a", "approve"), ("b", "roll back"), ("1-4", "tabs"), ("?", "help"), ("q", "quit")],
     "checks": [("↑↓", "scroll"), ("1-4", "tabs"), ("?", "help"), ("q", "quit")],
     "output": [
-        ("↑↓", "scroll"), ("End", "follow"), ("/", "search"), ("[ ]", "other agent"), ("s", "stop"), ("r", "retry"),
-        ("f", "freeze"), ("Esc", "back"), ("?", "help"),
+        ("↑↓", "scroll"), ("/", "search"), ("[ ]", "agent"), ("< >", "attempt"), ("s", "stop"),
+        ("r", "retry"), ("f", "freeze"), ("Esc", "back"), ("?", "help"),
     ],
 }  # fmt: skip
 

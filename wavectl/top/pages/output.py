@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wavectl.top.board import Board
 from wavectl.top.ink import Ink, apart
 from wavectl.top.looking import Looking
 from wavectl.top.pages.agents import short
 from wavectl.top.rows import rows_of
-from wavectl.views.acting import amount
-from wavectl.views.text import one_line
+from wavectl.views.status import elapsed
+from wavectl.views.text import first_line, one_line
+from wavectl.views.used import Used, amount, everyone, used_by
 from wavectl.views.words import coloured, glyph
-from waved.domain.usage import dollars
 
 
 def draw(board: Board, looking: Looking, ink: Ink, clock: float, room: int) -> list[str]:
@@ -42,23 +44,42 @@ def _highlit(line: str, wanted: str, style: str, ink: Ink) -> str:
 
 
 def _head(board: Board, looking: Looking, ink: Ink, clock: float) -> str:
-    view = board.view
-    rows = rows_of(view, board.now(clock)) if view is not None else []
+    """Who it is, and how the attempt that is looked at stands; what it took and used, and all attempts together."""
+    view, now = board.view, board.now(clock)
+    rows = rows_of(view, now) if view is not None else []
     row = next((row for row in rows if row.key == looking.transcript.agent), None)
-    if row is None:
+    if view is None or row is None:
         return f" {ink(one_line(looking.transcript.agent), 'bold')}"
-    left = f" {glyph(row.word, ink)} {ink(one_line(row.key), 'bold')}  {coloured(row.word, ink)}"
-    left += f"  attempt {row.attempt}" if row.attempt > 1 else ""
-    left += f"  {row.at}" if row.at else ""
-    parts = (
-        [f"{short(row.took)}/{short(round(row.limit))}" if row.limit else short(row.took)]
-        if row.took is not None
-        else []
-    )
-    parts += [f"{amount(row.tokens)} tokens"] if row.tokens else []
-    parts += [dollars(row.cost)] if row.cost is not None else []
-    parts += [f"{row.files} files"] if row.files else []
+    runs: list[dict[str, Any]] = next((one["runs"] for one in everyone(view) if one["key"] == row.key), [])
+    run = next((run for run in runs if run["run"] == looking.transcript.run), None)
+    last = run is None or run is runs[-1]
+    word, at = (row.word, row.at) if run is None or last else _earlier(run)
+    left = f" {glyph(word, ink)} {ink(one_line(row.key), 'bold')}  {coloured(word, ink)}"
+    if run is not None and row.attempt > 1:
+        left += ink(f"  attempt {run['attempt']} of {row.attempt}", "" if last else "yellow")
+    left += f"  {at}" if at else ""
+    took = row.took if last else elapsed({"runs": [run]}, now)
+    limit = f"/{short(round(row.limit))}" if row.limit and last else ""
+    parts = [f"{short(took)}{limit}"] if took is not None else []
+    parts += _used(used_by([run]) if run is not None else row.used, row.used)
+    parts += [f"{row.files} file" + ("" if row.files == 1 else "s")] if row.files else []
     return apart(left, "  ".join(parts) + " ", looking.width)
+
+
+def _earlier(run: dict[str, Any]) -> tuple[str, str]:
+    """How an attempt ended that another one followed, and why."""
+    word = run["outcome"] if run["outcome"] in ("stopped", "timed-out", "lost") else "failed"
+    if run["outcome"] == "exited" and run["exit_code"] == 0:
+        word = "unverified"  # the program did what it was asked, and it was not what was wanted
+    return word, first_line(run["reason"])
+
+
+def _used(this: Used, whole: Used) -> list[str]:
+    """Of this attempt, and of how much in all: "5k of 12k tokens"."""
+    if this.tokens == whole.tokens:
+        return whole.parts()
+    tokens = f"{amount(this.tokens)} of {amount(whole.tokens)} tokens"
+    return [tokens, f"{this.money or '$0'} of {whole.money}"] if whole.cost is not None else [tokens, "cost unknown"]
 
 
 def _place(looking: Looking, ink: Ink, first: int, shown: int, count: int) -> str:

@@ -9,11 +9,10 @@ from wavectl.top.ink import Ink, apart, beside, filled
 from wavectl.top.looking import TABS, Looking
 from wavectl.top.pages import agents, checks, findings, timeline
 from wavectl.top.pages.notes import notes_of
-from wavectl.views.acting import amount
 from wavectl.views.text import cut, one_line, visible
+from wavectl.views.used import amount, used_in
 from wavectl.views.words import coloured, glyph, word_of
 from waved.amounts import lasting
-from waved.domain.usage import dollars
 
 _COUNTS = (("succeeded", "green", "█"), ("running", "cyan", "▓"), ("failed", "red", "▒"), ("skipped", "dim", "░"))
 _BAR = 24
@@ -94,17 +93,15 @@ def _counts(view: dict[str, Any], ink: Ink, width: int) -> str:
 
 def _used(view: dict[str, Any], ink: Ink) -> str:
     """Tokens and money of all runs, and of how much."""
-    runs = [run["usage"] for wave in view["waves"] for one in wave["assignments"] for run in one["runs"]]
-    tokens = sum(run.get("input", 0) + run.get("output", 0) for run in runs)
-    costs = [run["cost"] for run in runs if run.get("cost") is not None]
+    used = used_in(view)
     budget = view.get("budgets", {}).get("session", {})
     parts = []
-    if tokens:
+    if used.tokens:
         of = f" of {amount(budget['tokens'])}" if budget.get("tokens") else ""
-        parts.append(f"{amount(tokens)}{of} tokens")
-    if costs:
+        parts.append(f"{'at least ' if used.earlier else ''}{amount(used.tokens)}{of} tokens")
+    if used.money:
         of = f" of ${budget['cost']:.2f}" if budget.get("cost") else ""
-        parts.append(f"{dollars(sum(costs))}{of}")
+        parts.append(("cost " if used.cost is None else "") + f"{used.money}{of}")
     return ink("  ".join(parts), "bold")
 
 

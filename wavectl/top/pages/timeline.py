@@ -7,6 +7,7 @@ from typing import Any
 
 from wavectl.top.ink import Ink, fit
 from wavectl.top.looking import Looking
+from wavectl.views.responders import responders_in
 from wavectl.views.text import cut, one_line, visible
 from wavectl.views.words import glyph, word_of
 from waved.amounts import lasting
@@ -27,6 +28,8 @@ class Bar:
     """(from, to, how it went: ok, bad, going)."""
     marks: tuple[float, ...]
     """When something was found of it."""
+    counts: bool = True
+    """It is of an assignment: what a reaction has started is no part of the work that is compared."""
 
     @property
     def took(self) -> float:
@@ -51,18 +54,20 @@ def bars_of(view: dict[str, Any], now: float) -> tuple[list[tuple[str, list[Bar]
     last = 0.0
     for wave in view["waves"]:
         bars = []
-        for one in wave["assignments"]:
+        responders = responders_in(view, wave["name"])
+        for one in (*wave["assignments"], *responders):
             runs = tuple(
                 (run["started"] - zero, max(_end(run, now), run["started"]) - zero, _how(run))
                 for run in one["runs"] if run["started"] is not None
             )  # fmt: skip
             if runs:
                 last = max(last, *(end for _, end, _ in runs))
-                bars.append(Bar(one["key"], word_of(one), runs, tuple(found.get(one["key"], ()))))
+                counts = one not in responders
+                bars.append(Bar(one["key"], word_of(one), runs, tuple(found.get(one["key"], ())), counts))
         if bars:
             waves.append((wave["name"], bars))
     whole = last if view["state"] == "ended" else max(last, now - zero)
-    return waves, whole, sum(bar.took for _, bars in waves for bar in bars)
+    return waves, whole, sum(bar.took for _, bars in waves for bar in bars if bar.counts)
 
 
 def _end(run: dict[str, Any], now: float) -> float:
@@ -78,7 +83,8 @@ def _how(run: dict[str, Any]) -> str:
 def lines_of(view: dict[str, Any]) -> int:
     """How many lines it has."""
     started = [sum(1 for one in wave["assignments"] if one["runs"]) for wave in view["waves"]]
-    return 4 + sum(count + 1 for count in started if count)
+    responders = sum(1 for one in view.get("responders", ()) if one["runs"])
+    return 4 + responders + sum(count + 1 for count in started if count)
 
 
 def draw(view: dict[str, Any], ink: Ink, width: int, room: int, now: float, looking: Looking | None) -> list[str]:
