@@ -253,12 +253,20 @@ class AsyncClient:
         return found
 
     async def report(self, session: str = "", form: str = "md") -> dict[str, Any]:
-        """The report of a session, one that goes on too: {session, format, content, live, path} (docs/report.md).
+        """The report of a session, even while it goes on: {session, format, content, live, path, unwritten}.
 
         `form`: "md", "html" or "json". `path`: where the daemon keeps it, on its machine; "" for one made just now.
+        `unwritten`: what of it could not be written at the session's end; `write_report` has that tried again.
         """
         params = {"session": session, "format": form}
         return await self.request("session.report", params, wait=GIT_WAIT)
+
+    async def write_report(self, session: str = "") -> None:
+        """Have the report of an ended session written again, of which not all could be written at its end.
+
+        It is written in the background; `status` says what became of it. Raises ConflictError when all is written.
+        """
+        await self.request("report.write", {"session": session})
 
     async def diff(
         self, session: str = "", paths: Sequence[str] = (), agents: Sequence[str] = (), *, stat: bool = False

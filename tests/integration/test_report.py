@@ -103,7 +103,7 @@ def test_a_finding_and_its_rollback_are_told_with_secrets_masked(reporting: Daem
         with reporting.client() as client:
             assert client.report(session, "html") == {
                 "session": session, "format": "html", "content": page, "live": False,
-                "path": str(reporting.state / "sessions" / session / "report.html"),
+                "path": str(reporting.state / "sessions" / session / "report.html"), "unwritten": "",
             }  # fmt: skip
             (workspace / "a.ts").write_text("const x = 2\n")  # what is done afterwards is not the session's
             changed = client.diff(session)

@@ -10,7 +10,6 @@ import os
 import resource
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,37 +18,17 @@ from typing import Any
 import pytest
 
 from tests.live import Daemon, agent_of, assignments, plan_of, processes_of, wait_for, wave_of
+from tests.small_disks import fill, small_disk
 from waved.errors import ResourceError
 
 MB = 1024 * 1024
 
 
 @pytest.fixture
-def small_disk(short_tmp: Path) -> Iterator[Path]:
+def state_disk(short_tmp: Path) -> Iterator[Path]:
     """A file system of 12 MB, at the daemon's state folder."""
-    folder = short_tmp / "s"
-    folder.mkdir(mode=0o700)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "none", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Leave nothing free; returns the file whose removal makes room again."""
-    path = disk / "filler"
-    with path.open("wb", buffering=0) as file:
-        for size in (64 * 1024, 1024, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    assert shutil.disk_usage(disk).free < 4096
-    return path
+    with small_disk(short_tmp / "s") as folder:
+        yield folder
 
 
 def ended(daemon: Daemon, session: str, key: str) -> dict[str, object] | None:
@@ -80,7 +59,7 @@ def waiting(name: str, **more: object) -> dict[str, object]:
 
 
 def test_a_full_disk_takes_no_new_work_but_leaves_the_control(
-    small_disk: Path, daemon: Daemon, workspace: Path
+    state_disk: Path, daemon: Daemon, workspace: Path
 ) -> None:
     wave = wave_of(
         "w",
@@ -92,7 +71,7 @@ def test_a_full_disk_takes_no_new_work_but_leaves_the_control(
     )
     session = daemon.submit(unkept(wave), workspace)
     wait_for(lambda: (workspace / "up-a").exists() and (workspace / "up-b").exists())
-    filler = fill(small_disk)
+    filler = fill(state_disk)
     with pytest.raises(ResourceError):
         daemon.submit(unkept(wave_of("w", agent_of("x", "true"))), workspace)
     assert daemon.view(session)["state"] == "running"
@@ -118,13 +97,13 @@ def test_a_full_disk_takes_no_new_work_but_leaves_the_control(
 
 
 def test_ends_on_a_full_disk_without_a_daemon_are_known_to_the_next(
-    small_disk: Path, daemon: Daemon, workspace: Path
+    state_disk: Path, daemon: Daemon, workspace: Path
 ) -> None:
     session = daemon.submit(unkept(wave_of("w", waiting("a"), waiting("b"))), workspace)
     wait_for(lambda: (workspace / "up-a").exists() and (workspace / "up-b").exists())
     seen = daemon.events(session)
     daemon.kill()
-    filler = fill(small_disk)
+    filler = fill(state_disk)
     (workspace / "go-a").touch()
     wait_for(lambda: not [line for line in processes_of(workspace) if "go-a" in line])
     assert daemon.start() == "ready"
@@ -137,7 +116,7 @@ def test_ends_on_a_full_disk_without_a_daemon_are_known_to_the_next(
     assert started(workspace) == ["a", "b"]
 
 
-def test_a_full_disk_never_blocks_what_prints(small_disk: Path, daemon: Daemon, workspace: Path) -> None:
+def test_a_full_disk_never_blocks_what_prints(state_disk: Path, daemon: Daemon, workspace: Path) -> None:
     command = f"{sys.executable} -c \"import sys; sys.stdout.write('x' * {30 * MB})\"; touch printed"
     view = daemon.run(unkept(wave_of("w", agent_of("a", command))), workspace)
     run = assignments(view)["a"]["runs"][0]

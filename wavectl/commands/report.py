@@ -6,11 +6,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
+from wavectl.client import Client
 from wavectl.commands.options import connect, session_argument
-from waved.errors import ResourceError
+from waved.errors import ResourceError, WavedError
 
 FORMATS = ("md", "html", "json")
 
@@ -31,7 +33,9 @@ def command(
     chosen = "json" if as_json else form or _of_ending(output) or ("html" if show else "md")
     if show and chosen != "html":
         raise click.UsageError("--open opens the page: it goes with --format html", ctx)
-    found = connect(ctx).report(session, chosen)
+    client = connect(ctx)
+    found = client.report(session, chosen)
+    _write_again(client, found)
     if output is None and not show:
         click.echo(_for_terminal(found["content"], chosen), nl=False)
         return None
@@ -41,6 +45,22 @@ def command(
         click.echo(f"wrote {path}", err=True)
         return None
     return _open(path)
+
+
+def _write_again(client: Client, found: dict[str, Any]) -> None:
+    """Say what could not be written at the session's end, and have it tried again."""
+    problem = found.get("unwritten", "")  # a daemon of an older version does not say
+    if not problem:
+        return
+    from wavectl.views.text import first_line
+
+    click.echo(f"not written at the session's end: {first_line(problem)}", err=True)
+    try:
+        client.write_report(found["session"])
+    except WavedError as error:
+        click.echo(f"nor now: {error.message}", err=True)
+    else:
+        click.echo(f"it is written now; `wavectl status {found['session']}` says what became of it", err=True)
 
 
 def _of_ending(output: Path | None) -> str | None:

@@ -25,4 +25,5 @@ def report_lines(view: dict[str, Any], paint: Paint) -> list[str]:
         lines.append(f"  {paint('changes', 'dim')}  {one_line(view['workspace'] + '/' + report['change_log'])}")
     if report["error"]:
         lines.append(f"  {title}   {paint('not written: ', 'yellow')}{first_line(report['error'])}")
+        lines.append(f"           `wavectl report {view['session']}` writes it again")
     return lines

@@ -220,10 +220,12 @@ class Journal:
 
     def unreported(self) -> list[str]:
         """Sessions that have ended and whose report was to be written and is not, oldest first."""
-        later = "SELECT 1 FROM events WHERE events.session = sessions.session AND seq > sessions.ended AND kind = "
         query = (
-            "SELECT session FROM sessions WHERE ended > 0"  # noqa: S608 — only fixed texts
-            f" AND EXISTS ({later} 'report.writing') AND NOT EXISTS ({later} 'report.written') ORDER BY submitted"
+            "SELECT session FROM sessions WHERE ended > 0 AND EXISTS ("
+            "SELECT 1 FROM events AS asked WHERE asked.session = sessions.session AND asked.seq > sessions.ended"
+            " AND asked.kind = 'report.writing' AND NOT EXISTS ("
+            "SELECT 1 FROM events AS done WHERE done.session = asked.session AND done.seq > asked.seq"
+            " AND done.kind = 'report.written')) ORDER BY submitted"
         )
         with contextlib.suppress(sqlite3.Error):  # a report is not worth a start that fails
             return [str(row[0]) for row in self._db.execute(query)]

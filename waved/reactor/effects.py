@@ -97,8 +97,8 @@ class Effects:
                 case ev.SessionEnded():
                     self._end(event)
                 case ev.ReportWriting():
-                    self._reporting.write(self._sessions.get(event.session))
-                case ev.ReportWritten():
+                    self._reporting.write(self._sessions.get(event.session), again=event.again)
+                case ev.ReportWritten(kept=True):
                     self._drop_environment(event.session)
             return
         self._guarding.act(session, event)

@@ -283,6 +283,7 @@ METHODS: dict[str, Method] = {
     "session.metrics": session_metrics,
     "session.report": reports.session_report,
     "session.diff": reports.session_diff,
+    "report.write": reports.report_write,
     "session.stop": session_stop,
     "session.retry": session_retry,
     "session.resume": session_resume,

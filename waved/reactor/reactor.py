@@ -471,6 +471,10 @@ class Reactor:
         for name in self.journal.unreported():
             self._guarded(self._report_again, name)
 
+    def report_again(self, session: Session, by: str) -> None:
+        """Have the report of an ended session written once more."""
+        self._apply(session, ev.ReportWriting(session.id, again=True, by=by))
+
     def _report_again(self, name: str) -> None:
         """The daemon before died before the session's report was written."""
         if name not in self.sessions.unreadable and name not in self.reporting.writing:

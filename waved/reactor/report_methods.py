@@ -30,8 +30,10 @@ def session_report(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     if form not in FORMATS:
         raise BadRequestError(f"session.report: `format` is {form!r}; {', '.join(FORMATS)} is expected")
 
+    unwritten = session.report.error if session.report is not None and session.phase == "ended" else ""
+
     def told(found: dict[str, Any]) -> None:
-        reactor.server.answer(asked, {"session": session.id, "format": form, **found})
+        reactor.server.answer(asked, {"session": session.id, "format": form, "unwritten": unwritten, **found})
 
     def failed(error: BaseException) -> None:
         known = error if isinstance(error, WavedError) else InternalError(f"{type(error).__name__}: {error}")
@@ -53,6 +55,23 @@ def session_report(reactor: Reactor, params: Params, asked: Asked) -> Reply:
 
     reactor.helpers.run(look, failed)
     return None
+
+
+def report_write(reactor: Reactor, params: Params, asked: Asked) -> Reply:
+    """Write the report and the change log again, after a first time when not all of it could be."""
+    session = reactor.sessions.get(params.text("session", ""))
+    params.finish()
+    report = session.report
+    if session.phase != "ended" or report is None:
+        raise ConflictError(f"no report of session {session.id} is to be written (yet)")
+    if report.state == "writing":
+        return {}
+    if not report.error:
+        raise ConflictError(f"the report of session {session.id} is written")
+    reactor.require_room()
+    reactor.sessions.environment(session.id, reactor.locations.session(session.id))  # what is masked is known from it
+    reactor.report_again(session, by=reactor.admission.name_of(asked))
+    return {}
 
 
 def session_diff(reactor: Reactor, params: Params, asked: Asked) -> Reply:

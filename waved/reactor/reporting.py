@@ -74,8 +74,12 @@ class Reporting:
         self.writing: set[str] = set()
         """Sessions whose report is being written."""
 
-    def write(self, session: Session) -> None:
-        """The session has ended: write its report. `report.written` comes when it is done, whatever became of it."""
+    def write(self, session: Session, *, again: bool = False) -> None:
+        """The session has ended: write its report. `report.written` comes when it is done, whatever became of it.
+
+        `again`: it was tried at the end. Only that moment shows what the session left behind; what of it was not kept
+        then is not taken from the workspace as it is by now.
+        """
         self.writing.add(session.id)
         began = time.monotonic()
 
@@ -92,10 +96,10 @@ class Reporting:
 
         def make(changes: Changes, snapshot: str) -> None:
             failpoints.hit("report.before-writing")
-            request = self._request(session, changes, "")
+            request = self._request(session, changes, "", again=again)
             self._make(request, lambda answer: report(answer, snapshot))
 
-        self._look(session, make, keep=True)
+        self._look(session, make, keep=not again)
 
     def render(self, session: Session, form: str, told: Told, failed: Failed) -> None:
         """Have a report made now, of a session that goes on or has none written. `told` and `failed` are called in the
@@ -177,10 +181,10 @@ class Reporting:
 
     # --- the process --------------------------------------------------------------------------------------------
 
-    def _request(self, session: Session, changes: Changes, form: str) -> Request:
+    def _request(self, session: Session, changes: Changes, form: str, *, again: bool = False) -> Request:
         return Request(
             str(self._journal.path.absolute()), session.id, self._journal.last_seq, self._clock.now(),
-            str(self._locations.session(session.id)), form, self._masks.secrets, changes,
+            str(self._locations.session(session.id)), form, self._masks.secrets, changes, again,
         )  # fmt: skip
 
     def _run(self, job: Callable[[], None]) -> None:

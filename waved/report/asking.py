@@ -36,6 +36,8 @@ class Request:
     secrets: dict[str, str] = field(default_factory=dict)
     """What must not be told: variable by value. It travels on standard input, where nobody else sees it."""
     changes: Changes = field(default_factory=Changes)
+    again: bool = False
+    """It was tried before: what lies in `folder` of the same end of the session is that report."""
 
     def packed(self) -> bytes:
         """For standard input."""

@@ -48,7 +48,23 @@ def answered(request: Request) -> Answer:
 
     if request.form:
         return Answer(content=rendering.RENDERERS[request.form](make()))
-    return Writer(told, Path(request.folder), make, mask).write()
+    written = _written(request, told.session.ended) if request.again else None
+    return Writer(told, Path(request.folder), make if written is None else lambda: written, mask).write()
+
+
+def _written(request: Request, ended: float | None) -> dict[str, Any] | None:
+    """The report as it was made at this end of the session: with everything that was known then, and masked."""
+    import json
+
+    from waved.report.asking import kept_path
+    from waved.report.model import VERSION
+
+    try:
+        found = json.loads(kept_path(Path(request.folder), "json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    is_it = isinstance(found, dict) and found.get("version") == VERSION and found.get("ended") == ended
+    return found if is_it else None
 
 
 def _given(told: Any, request: Request, mask: Any) -> Any:  # noqa: ANN401 — imported when it is needed

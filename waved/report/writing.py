@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -98,16 +99,22 @@ def _complete(report: dict[str, Any], answer: Answer) -> None:
         if checklist["checklist"] != "completion":
             continue
         for item in checklist["items"]:
-            if item["item"] in known and item["state"] == "open":
+            if item["item"] in known and item["state"] in ("open", "unticked"):
                 item["state"], item["evidence"] = known[item["item"]]
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Write a file of our own whole or not at all. Raises OSError."""
+    """Write a file of our own whole or not at all: what was there stays until all is on the disk. Raises OSError."""
     temporary = path.with_name(f".{path.name}.new")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        # On a full disk a part of it would keep others from writing.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

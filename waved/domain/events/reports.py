@@ -11,6 +11,10 @@ from waved.domain.events.base import Event
 class ReportWriting(Event, kind="report.writing", intent=True):
     """The session has ended: its report and its entry in the change log are to be written."""
 
+    again: bool = False
+    """Not all of it could be, then: a person has it tried once more."""
+    by: str = ""
+
 
 @dataclass(slots=True)
 class ReportWritten(Event, kind="report.written"):

@@ -10,7 +10,9 @@ from waved.domain.state import ReportState, Session
 
 
 def _writing(session: Session, event: ev.ReportWriting) -> None:
-    session.report = ReportState(event.time)
+    # How the session has left its workspace was kept at its end, and is not looked at again.
+    snapshot = session.report.snapshot if session.report is not None else ""
+    session.report = ReportState(event.time, snapshot=snapshot)
 
 
 def _written(session: Session, event: ev.ReportWritten) -> None:
@@ -19,7 +21,8 @@ def _written(session: Session, event: ev.ReportWritten) -> None:
         return
     report.state = "written" if event.kept else "failed"
     report.files, report.change_log = list(event.files), event.change_log
-    report.snapshot, report.error, report.seconds = event.snapshot, event.error, event.seconds
+    report.snapshot = event.snapshot or report.snapshot
+    report.error, report.seconds = event.error, event.seconds
 
 
 HANDLERS: dict[type[ev.Event], Callable[[Session, Any], None]] = {
