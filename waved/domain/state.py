@@ -93,6 +93,8 @@ class Run:
     usage: Usage = field(default_factory=Usage)
     forbidden: OrderedSet = field(default_factory=dict)
     """Tools it used that the plan forbids."""
+    stood: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when it stood still, frozen."""
 
     @property
     def succeeded(self) -> bool:

@@ -233,4 +233,5 @@ def _run(session: Session, run: Run) -> dict[str, Any]:
         "last_words": run.last_words,
         "frozen": view_guards.is_frozen(session, run.id),
         "frozen_for": view_guards.frozen_for(session, run.id),
+        "stood": view_guards.stood(session, run),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from waved.domain.state import Node, Session
+from waved.domain.state import Node, Run, Session
 from waved.domain.state_guards import OPEN_SHOWN, Finding, Guards, PreviewState, Reaction, Snapshot
 
 _MAX_TEXT = 4000
@@ -51,6 +51,13 @@ def frozen_for(session: Session, run: str) -> list[str]:
     """What wants a run to stand still: reactions, and "person"."""
     entry = session.guards.frozen.get(run) if session.guards is not None else None
     return list(entry.holders) if entry is not None else []
+
+
+def stood(session: Session, run: Run) -> list[list[float | None]]:
+    """From when to when a run stood still; to None: it still does."""
+    found: list[list[float | None]] = [[start, end] for start, end in run.stood]
+    entry = session.guards.frozen.get(run.id) if session.guards is not None else None
+    return [*found, [entry.since, None]] if entry is not None and entry.state == "frozen" else found
 
 
 def _finding(found: Finding) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from waved.domain.measures.work import Work
 from waved.domain.state import Gate, Node, Run, Session
 from waved.domain.usage import add
+from waved.domain.view_guards import stood
 from waved.report import bounds
 from waved.report.bounds import Bounds, line
 from waved.report.given import Given
@@ -14,6 +15,7 @@ from waved.report.model import AgentReport, CheckReport, FileReport, GateReport,
 from waved.report.story import Story
 
 _MOST_TOOLS = 12
+_MOST_STOOD = 50
 
 
 class Agents:
@@ -90,7 +92,7 @@ class Agents:
             seconds=sum(spent) if runs else None,
             asked=bounds.head(self._asked(node), limits.prompt),
             said=self._said(last),
-            runs=[run_of(run, limits, self._given, undone=run.id in self._undone) for run in node.runs[-limits.runs :]],
+            runs=[self._run(run) for run in node.runs[-limits.runs :]],
             states={name: round(seconds, 3) for name, seconds in self._story.states.get(node.key, {}).items()},
             tools=dict(sorted(usage.tools.items(), key=lambda each: -each[1])[:_MOST_TOOLS]),
             wrote=list(node.wrote)[: limits.paths],
@@ -105,11 +107,17 @@ class Agents:
             context=max((run.usage.context for run in node.runs), default=0),
             window=max((run.usage.window for run in node.runs), default=0),
             cost=usage.cost if told else None,
+            cost_unknown=sum(1 for run in node.runs if run.usage.tokens and run.usage.cost is None),
             cpu_seconds=sum(cpu) if cpu else None,
             memory=max((memory for run in node.runs if (memory := memory_of(run)) is not None), default=None),
             gate=gate_of(node.gate, limits),
             findings=self._found.get(node.key, []),
         )
+
+    def _run(self, run: Run) -> RunReport:
+        told = run_of(run, self._limits, self._given, undone=run.id in self._undone)
+        told.stood = stood(self._session, run)[-_MOST_STOOD:]
+        return told
 
     def _asked(self, node: Node) -> str:
         """The prompt as it was rendered for the last run that has one; before any run, as the plan has it."""
@@ -126,6 +134,17 @@ class Agents:
         if last.last_words.strip():
             return bounds.head(last.last_words.strip(), self._limits.said)
         return bounds.end((last.tail or self._given.tails.get(last.id, "")).strip(), self._limits.said)
+
+
+def responders(session: Session, limits: Bounds, given: Given) -> list[RunReport]:
+    """The runs that reactions have started, in that order."""
+    found = []
+    for run in session.runs.values():
+        if run.purpose == "responder":
+            told = run_of(run, limits, given, undone=False)
+            told.name, told.reaction, told.wave = run.agent, run.reaction, session.waves[run.wave].plan.name
+            found.append(told)
+    return found[-bounds.REACTIONS :]
 
 
 def memory_of(run: Run) -> int | None:

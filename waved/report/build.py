@@ -19,7 +19,7 @@ from waved.domain.view import state_of
 from waved.domain.view import summary as summary_of
 from waved.plan.reporting import own_files
 from waved.report import bounds
-from waved.report.agents import Agents, gate_of, run_of
+from waved.report.agents import Agents, gate_of, responders
 from waved.report.bounds import Bounds, bounds_for, line
 from waved.report.given import Given
 from waved.report.model import (
@@ -92,9 +92,7 @@ def build(told: Told, now: float, given: Given) -> Report:
         parallel=measured.as_dict(),
         waves=[_wave(session, story, wave, limits) for wave in session.waves],
         agents=told_agents,
-        responders=[
-            run_of(run, limits, given, undone=False) for run in session.runs.values() if run.purpose == "responder"
-        ],
+        responders=responders(session, limits, given),
         metrics=[each.as_dict() for each in Figures(session, told.work, told.quality, at).metrics()],
         checklists=_checklists(session, at),
         findings=[_finding(each, limits) for each in story.findings.values()],

@@ -47,7 +47,8 @@ def updated(text: str, entry: Entry) -> str:
 
     `text`: the file as it is, "" for none. Its line ends are kept.
     """
-    newline = "\r\n" if "\r\n" in text else "\n"
+    # With a bare "\r" at hand "\n" would not do: behind it, it would make a line end of the other kind.
+    newline = "\r\n" if "\r" in text else "\n"
     written = _rendered(entry).replace("\n", newline)
     own = _own_entry(text, entry.session)
     if own is not None:

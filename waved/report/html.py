@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from waved import amounts
-from waved.report import diffs, timeline, words
+from waved.report import comparison, diffs, timeline, words
 
 LARGEST = 1_000_000
 """Bytes of a page."""
@@ -64,7 +64,7 @@ def _page(report: dict[str, Any]) -> str:
     environment.globals.update({
         name: getattr(words, name)
         for name in (
-            "lasting", "number", "about", "money", "share", "amount", "goal", "moment", "clock", "count",
+            "lasting", "number", "about", "money", "known_money", "share", "amount", "goal", "moment", "clock", "count",
             "lines", "sign", "tone", "word_of", "one_line",
         )
     })  # fmt: skip
@@ -77,7 +77,7 @@ def _page(report: dict[str, Any]) -> str:
         agents={agent["key"]: agent for agent in report["agents"]},
         findings={found["finding"]: found for found in report["findings"]},
         reactions={each["reaction"]: each for each in report["reactions"]},
-        comparison=timeline.comparison(report),
+        comparison=comparison.comparison(report),
         timeline=timeline.Timeline(report).draw() if report["started"] is not None else None,
         diff=diff,
         diff_of={each["path"]: number for number, each in enumerate(diff)},

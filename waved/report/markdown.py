@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from waved.amounts import size
 from waved.report import words
+from waved.report.axis import pauses_of
+from waved.report.markup import bare, code, fenced, quoted, table, text
 from waved.report.words import lasting, number, word_of
 
 MARK = "<!-- waved report"
@@ -20,7 +21,7 @@ def render(report: dict[str, Any]) -> str:
     """The whole page. `report`: `Report.as_dict`, or what was read from `report.json`."""
     r = words.cleaned(report)
     parts: list[Iterable[str]] = [
-        [f"{MARK} of {_bare(r['session'])} by waved {_bare(r['waved'])} -->"],
+        [f"{MARK} of {bare(r['session'])} by waved {bare(r['waved'])} -->"],
         _head(r), _metrics(r), _waves(r), _findings(r), _agents(r), _changes(r), _checklists(r), _snapshots(r),
     ]  # fmt: skip
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
@@ -42,6 +43,10 @@ def _head(r: dict[str, Any]) -> Iterator[str]:
     if r["live"]:
         yield f"The session goes on: this is how it stood at {words.moment(r['made'])}."
         yield ""
+    for pause in pauses_of(r):
+        why = f": {text(pause['why'])}" if pause["why"] else ""
+        yield f"Nothing was done for {lasting(pause['seconds'])}{why}."
+        yield ""
     if r["reason"]:
         yield from quoted(r["reason"])
     by = f" by {text(r['submitted_by'])}" if r["submitted_by"] else ""
@@ -56,7 +61,7 @@ def _head(r: dict[str, Any]) -> Iterator[str]:
             ["Findings", f"{number(totals['findings'])}, {number(totals['open_findings'])} open"],
             ["Rollbacks", number(totals["rollbacks"])],
             ["Tokens", "not told" if totals["tokens"] is None else number(totals["tokens"])],
-            ["Cost", "not told" if totals["cost"] is None else words.money(totals["cost"])],
+            ["Cost", words.known_money(totals["cost"], totals["cost_unknown"])],
         ],
     )  # fmt: skip
 
@@ -126,7 +131,7 @@ def _findings(r: dict[str, Any]) -> Iterator[str]:
             yield from fenced(found["evidence"]["text"])
         for name in found["reactions"]:
             if name in reactions:
-                yield _reaction(reactions[name])
+                yield from _reaction(r, reactions[name])
         if found["reactions"]:
             yield ""
     known = {found["finding"] for found in r["findings"]}
@@ -134,19 +139,26 @@ def _findings(r: dict[str, Any]) -> Iterator[str]:
     if loose:
         yield "### Done without a finding"
         yield ""
-        yield from (_reaction(each) for each in loose)
+        for each in loose:
+            yield from _reaction(r, each)
         yield ""
     if r["left_out"].get("findings"):
         yield f"… and {number(r['left_out']['findings'])} more findings."
         yield ""
 
 
-def _reaction(each: dict[str, Any]) -> str:
+def _reaction(r: dict[str, Any], each: dict[str, Any]) -> Iterator[str]:
     done = "needless" if each["needless"] else "under way" if each["ok"] is None else "done" if each["ok"] else "failed"
     files = f", {words.count(each['total'], 'file')} went back" if each["total"] else ""
     kept = f"; what was there: snapshot {code(each['present'])}" if each["present"] else ""
     detail = f": {text(words.one_line(each['detail']))}" if each["detail"] else ""
-    return f"- {', '.join(map(text, each['actions']))}: {done}{files}{kept}{detail}"
+    yield f"- {', '.join(map(text, each['actions']))}: {done}{files}{kept}{detail}"
+    for run in r["responders"]:
+        if run["reaction"] == each["reaction"]:
+            word = "running" if run["ended"] is None else "succeeded" if run["good"] else run["outcome"]
+            took = f", {lasting((run['ended'] or r['made']) - run['started'])}" if run["started"] is not None else ""
+            attempt = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
+            yield f"  - {text(run['name'])}{attempt}: {word}{took}"
 
 
 def _agents(r: dict[str, Any]) -> Iterator[str]:
@@ -158,7 +170,7 @@ def _agents(r: dict[str, Any]) -> Iterator[str]:
             [
                 words.sign(word_of(each)), text(each["key"]), text(each["wave"]), text(each["program"]),
                 str(each["runs"][-1]["attempt"] if each["runs"] else 0), lasting(each["seconds"]),
-                number(each["changed_total"]), number(each["tokens"]), words.money(each["cost"]),
+                number(each["changed_total"]), number(each["tokens"]), _cost(each),
             ]
             for each in r["agents"]
         ],
@@ -225,7 +237,7 @@ def _changes(r: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
     left = changes["total"] - len(changes["files"][:_MOST_FILES])
     if left > 0:
-        yield f"… and {number(left)} more. `wavectl diff {_bare(r['session'])}` shows the lines."
+        yield f"… and {number(left)} more. `wavectl diff {bare(r['session'])}` shows the lines."
         yield ""
 
 
@@ -260,42 +272,5 @@ def _snapshots(r: dict[str, Any]) -> Iterator[str]:
     )  # fmt: skip
 
 
-def text(value: str) -> str:
-    """Text in one line that means nothing to Markdown, and nothing to HTML."""
-    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", words.one_line(value)).replace("\\&", "&amp;").replace("\\<", "&lt;")
-
-
-def code(value: str) -> str:
-    """Text as code, whatever is in it."""
-    value = words.one_line(value).replace("|", "¦") or " "
-    ticks = "`" * (max((len(run) for run in re.findall(r"`+", value)), default=0) + 1)
-    space = " " if value.startswith("`") or value.endswith("`") else ""
-    return f"{ticks}{space}{value}{space}{ticks}"
-
-
-def fenced(value: str) -> Iterator[str]:
-    """A block of text as it is."""
-    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", value)), default=0) + 1)
-    yield f"{fence}text"
-    yield from value.split("\n")
-    yield fence
-    yield ""
-
-
-def quoted(value: str) -> Iterator[str]:
-    """A quotation."""
-    yield from (f"> {text(line)}  " if line.strip() else ">" for line in value.strip().split("\n")[:20])
-    yield ""
-
-
-def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """A table; its cells are Markdown already."""
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    yield from ("| " + " | ".join(row) + " |" for row in rows)
-    yield ""
-
-
-def _bare(value: str) -> str:
-    """A name within a comment or a command line."""
-    return re.sub(r"[^\w.+-]", "_", value)
+def _cost(agent: dict[str, Any]) -> str:
+    return "–" if agent["cost"] is None else words.known_money(agent["cost"], agent["cost_unknown"])

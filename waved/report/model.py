@@ -47,6 +47,14 @@ class RunReport:
     cost: float | None = None
     tail: Text = field(default_factory=Text)
     """The last lines it printed."""
+    stood: list[list[float | None]] = field(default_factory=list)
+    """From when to when it stood still, frozen; to None: it still does."""
+    name: str = ""
+    """Of a responder: what it is called,"""
+    reaction: str = ""
+    """what has started it,"""
+    wave: str = ""
+    """and in which wave."""
 
 
 @dataclass(slots=True)
@@ -112,6 +120,8 @@ class AgentReport:
     context: int
     window: int
     cost: float | None
+    cost_unknown: int
+    """Runs that have used tokens and did not tell their cost."""
     cpu_seconds: float | None
     memory: int | None
     gate: GateReport | None

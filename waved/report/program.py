@@ -57,13 +57,13 @@ def _written(request: Request, ended: float | None) -> dict[str, Any] | None:
     import json
 
     from waved.report.asking import kept_path
-    from waved.report.model import VERSION
+    from waved.version import __version__
 
     try:
         found = json.loads(kept_path(Path(request.folder), "json").read_bytes())
     except (OSError, ValueError):
         return None
-    is_it = isinstance(found, dict) and found.get("version") == VERSION and found.get("ended") == ended
+    is_it = isinstance(found, dict) and found.get("waved") == __version__ and found.get("ended") == ended
     return found if is_it else None
 
 

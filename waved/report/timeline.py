@@ -7,116 +7,22 @@ pixels.
 from __future__ import annotations
 
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from waved.report import words
+from waved.report.axis import axis_of, percent, told, tone_of_run
 
 AXIS, WAVE, ROOMY, TIGHT = 26, 30, 24, 15
 """Heights: of the axis, of a wave's row, of an agent's where there is room, and where there are many."""
 MANY = 60
 """Agents from which rows are tight."""
 MOST_EDGES = 600
+_TOOTH = 3
+"""Pixels: how far a torn edge goes in and out."""
+_APART = 0.07
+"""Of the width: times on the axis lie at least so far from what is said of a pause."""
 _STEPS = (1, 2, 5, 10, 15, 30)
-MANY_RUNS = 40
-"""Runs up to which each has a row of its own in the comparison."""
-_TALLEST, _LOWEST, _PANEL = 18.0, 7.0, 300.0
-_ONE, _LANES = 26.0, 240.0
-_NAMED = 12.0
-"""Height of a row from which its bar is named."""
-
-
-def comparison(report: dict[str, Any]) -> dict[str, Any] | None:
-    """The runs of agents laid end to end, and as they ran, on one scale. None where fewer than two were started."""
-    runs = [
-        (run["started"], max(run["started"], run["ended"] or report["ended"] or report["made"]), agent, run)
-        for agent in report["agents"]
-        for run in agent["runs"]
-        if run["started"] is not None
-    ]
-    if len(runs) < 2:
-        return None
-    runs.sort(key=lambda each: each[0])
-    first, last = runs[0][0], max(end for _, end, _, _ in runs)
-    sequential = sum(end - start for start, end, _, _ in runs)
-    scale = max(sequential, last - first)
-    if scale <= 0:
-        return None
-    # Who started at the same moment stands in the plan's order.
-    order = {agent["key"]: number for number, agent in enumerate(report["agents"])}
-    runs.sort(key=lambda each: (round((each[0] - first) / scale * 100), order[each[2]["key"]]))
-    waves = {wave["name"]: number for number, wave in enumerate(report["waves"])}
-    before_rows, after_rows = _rows([(start, end) for start, end, _, _ in runs])
-    named = len(runs) <= MANY_RUNS and before_rows.height >= _NAMED
-    before, after, at = [], [], 0.0
-    for number, (start, end, agent, run) in enumerate(runs):
-        common = {
-            "width": percent(end - start, scale), "tone": _tone_of_run(run), "wave": waves[agent["wave"]] % 4,
-            "time": words.lasting(end - start), "label": agent["key"] if named else "",
-        }  # fmt: skip
-        before.append({**common, **before_rows.at(number), "x": percent(at, scale), "end": (at + end - start) / scale})
-        after.append({
-            **common, **after_rows.at(number), "x": percent(start - first, scale), "end": (end - first) / scale
-        })  # fmt: skip
-        at += end - start
-    elapsed = last - first
-    saved = (sequential - elapsed) / sequential
-    return {
-        "heights": (before_rows.total, after_rows.total),
-        "before": before,
-        "after": after,
-        "sequential": sequential,
-        "elapsed": elapsed,
-        "elapsed_at": percent(elapsed, scale),
-        "saved": saved if saved > 0.005 else None,
-        "many": len(runs) > MANY_RUNS,
-        "bad": any(row["tone"] in ("bad", "undone") for row in after),
-    }
-
-
-class _Rows:
-    """Which row each run is in, and how high the rows are."""
-
-    def __init__(self, places: list[int], height: float) -> None:
-        self._places = places
-        self.height = height
-        self.total = round((max(places) + 1) * height, 1)
-
-    def at(self, number: int) -> dict[str, float]:
-        """Where a run is drawn."""
-        gap = 2.5 if self.height > 8 else 0.5
-        return {"y": round(self._places[number] * self.height, 2), "height": round(self.height - gap, 2)}
-
-
-def _rows(spans: list[tuple[float, float]]) -> tuple[_Rows, _Rows]:
-    """A row for each run while there is room for that; else those one after another share one, and those that ran
-    together as few as hold them.
-    """
-    if len(spans) <= MANY_RUNS:
-        each = _Rows(list(range(len(spans))), max(_LOWEST, min(_TALLEST, _PANEL / len(spans))))
-        return each, each
-    free: list[float] = []
-    """When each row is free again."""
-    places = []
-    for start, end in spans:
-        row = next((row for row, until in enumerate(free) if until <= start), len(free))
-        if row == len(free):
-            free.append(end)
-        free[row] = end
-        places.append(row)
-    return _Rows([0] * len(spans), _ONE), _Rows(places, max(2.0, min(10.0, _LANES / len(free))))
-
-
-def percent(part: float, whole: float) -> str:
-    """A share as SVG has it."""
-    return f"{100 * part / whole:.3f}".rstrip("0").rstrip(".") + "%" if whole else "0%"
-
-
-def _tone_of_run(run: dict[str, Any]) -> str:
-    if run["undone"]:
-        return "undone"
-    if run["ended"] is None:
-        return "busy"
-    return "good" if run["good"] else ("stopped" if run["outcome"] == "stopped" else "bad")
 
 
 class Timeline:
@@ -129,7 +35,8 @@ class Timeline:
         first = [wave["started"] for wave in report["waves"] if wave["started"] is not None]
         self.start = min(first, default=report["submitted"])
         self.end = max(times)
-        self.length = max(self.end - self.start, 0.001)
+        self._axis = axis_of(report, self.start, self.end)
+        self.length = max(self._axis.length, 0.001)
         self.tight = len(report["agents"]) > MANY
         self.row = TIGHT if self.tight else ROOMY
         self._place: dict[str, float] = {}
@@ -137,7 +44,13 @@ class Timeline:
 
     def at(self, time: float) -> str:
         """Where an instant is."""
-        return percent(min(max(0.0, time - self.start), self.length), self.length)
+        return percent(self._axis.at(time), self.length)
+
+    def _share(self, time: float) -> float:
+        return self._axis.at(time) / self.length
+
+    def _width(self, start: float, end: float) -> str:
+        return percent(self._axis.between(start, end), self.length)
 
     def draw(self) -> dict[str, Any]:
         """All there is to be drawn."""
@@ -161,14 +74,19 @@ class Timeline:
                 agent = agents[key]
                 rows.append({"kind": "agent", "height": self.row, "agent": agent, "word": words.word_of(agent)})
                 y += self.row
+            for key, runs in self._responders(wave["name"]):
+                self._place[key] = y + self.row / 2
+                word = "running" if runs[-1]["ended"] is None else "succeeded" if runs[-1]["good"] else "failed"
+                rows.append({"kind": "responder", "height": self.row, "key": key, "run": runs[-1], "word": word})
+                y += self.row
             if wave["started"] is not None:
                 bands.append(self._band(wave, number, top, y - top, middle))
         return {
             "rows": rows, "height": round(y + 6), "ticks": self._ticks(), "bands": bands, "tight": self.tight,
-            "bars": [bar for agent in report["agents"] for bar in self._bars(agent)],
+            "bars": [bar for agent in report["agents"] for bar in self._bars(agent)] + self._answers(),
             "waits": [wait for agent in report["agents"] for wait in self._waits(agent)],
             "edges": self._edges(agents), "bad": any(map(_is_bad, report["agents"])),
-            "marks": self._marks(session_row), "axis": AXIS,
+            "marks": self._marks(session_row), "axis": AXIS, "pauses": self._pauses(y + 6),
         }  # fmt: skip
 
     def _band(self, wave: dict[str, Any], number: int, top: float, height: float, middle: float) -> dict[str, Any]:
@@ -176,12 +94,12 @@ class Timeline:
         judged = wave["judged_from"]
         gate = None
         if judged is not None and wave["gate"] and wave["gate"]["checks"] and end > judged:
-            gate = {"x": self.at(judged), "width": percent(end - judged, self.length)}
+            gate = {"x": self.at(judged), "width": self._width(judged, end)}
         word = words.word_of(wave)
         return {
-            "x": self.at(wave["started"]), "width": percent(end - wave["started"], self.length), "y": top,
+            "x": self.at(wave["started"]), "width": self._width(wave["started"], end), "y": top,
             "height": height, "wave": number % 4, "end": self.at(end), "middle": middle, "gate": gate, "word": word,
-            "near": (end - self.start) / self.length > 0.9,
+            "near": self._share(end) > 0.9,
             "label": f"wave {wave['name']}: {word} after {words.lasting(end - wave['started'])}",
         }  # fmt: skip
 
@@ -191,15 +109,39 @@ class Timeline:
             if run["started"] is None:
                 continue
             end = run["ended"] if run["ended"] is not None else self.end
-            start_share, end_share = (run["started"] - self.start) / self.length, (end - self.start) / self.length
-            side = "after" if end_share < 0.86 else ("before" if start_share > 0.14 else "inside")
+            start_share, end_share = self._share(run["started"]), self._share(end)
+            side = self._side(start_share, end_share)
             found.append({
-                "x": self.at(run["started"]), "width": percent(max(0.0, end - run["started"]), self.length),
-                "end": self.at(end), "y": self._place[agent["key"]], "tone": _tone_of_run(run), "side": side,
+                "x": self.at(run["started"]), "width": self._width(run["started"], end),
+                "end": self.at(end), "y": self._place[agent["key"]], "tone": tone_of_run(run), "side": side,
                 "key": agent["key"], "time": words.lasting(end - run["started"]), "tip": self._tip(agent, run, end),
-                "last": run is agent["runs"][-1],
+                "last": run is agent["runs"][-1], "link": agent.get("link", ""),
             })  # fmt: skip
         return found
+
+    def _responders(self, wave: str) -> list[tuple[str, list[dict[str, Any]]]]:
+        """What reactions have started in a wave: by name, the runs."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for run in self._report["responders"]:
+            if run["wave"] == wave and run["started"] is not None:
+                found.setdefault(f"{run['name']}@{run['reaction']}", []).append(run)
+        return list(found.items())
+
+    def _answers(self) -> list[dict[str, Any]]:
+        """The bars of responders."""
+        agents = [
+            {"key": key, "runs": runs, "requires": [], "changed_total": 0, "tokens": None, "link": runs[-1]["reaction"]}
+            for wave in self._report["waves"]
+            for key, runs in self._responders(wave["name"])
+        ]
+        return [bar for agent in agents for bar in self._bars(agent)]
+
+    def _side(self, start: float, end: float) -> str:
+        """Where there is room for what is said of a bar: not beyond the edge, and not under a pause that follows."""
+        follows = any(0 <= self._share(pause.start) - end < _APART for pause in self._axis.pauses)
+        if end < 0.86 and not follows:
+            return "after"
+        return "before" if start > 0.14 else "inside"
 
     def _tip(self, agent: dict[str, Any], run: dict[str, Any], end: float) -> str:
         """What a bar says when it is looked at; its lines are parted by " · "."""
@@ -215,7 +157,7 @@ class Timeline:
             if agent["changed_total"]:
                 parts.append(words.count(agent["changed_total"], "file") + " changed")
             if agent["tokens"]:
-                parts.append(f"{words.about(agent['tokens'])} tokens" + _cost(agent["cost"]))
+                parts.append(f"{words.about(agent['tokens'])} tokens" + _cost(agent))
         if run["reason"] and not run["good"]:
             parts.append(words.one_line(run["reason"])[:140])
         return " · ".join(parts)
@@ -225,7 +167,10 @@ class Timeline:
         found = []
         runs = [run for run in agent["runs"] if run["started"] is not None]
         for before, after in pairwise(runs):
-            if before["ended"] is not None and after["started"] - before["ended"] > self.length * 0.004:
+            if (
+                before["ended"] is not None
+                and self._axis.between(before["ended"], after["started"]) > self.length * 0.004
+            ):
                 found.append({
                     "x1": self.at(before["ended"]), "x2": self.at(after["started"]), "y": self._place[agent["key"]],
                 })  # fmt: skip
@@ -264,20 +209,49 @@ class Timeline:
         return found
 
     def _ticks(self) -> list[dict[str, Any]]:
+        """Round times, as long as they lie apart from each other and from what is said of a pause."""
         step = _step(self.length / 5)
+        taken = [self._share((pause.start + pause.end) / 2) for pause in self._axis.pauses]
+        found: list[dict[str, Any]] = []
+        for start, end in self._stretches():
+            for number in range(ceil((start - self.start) / step - 1e-9), int((end - self.start) / step + 1e-9) + 1):
+                share = self._share(self.start + number * step)
+                if share > (0.9 if self._axis.pauses else 0.96) or any(abs(share - other) < _APART for other in taken):
+                    continue
+                if self._axis.pauses:
+                    taken.append(share)
+                found.append({"x": percent(share, 1.0), "text": words.short(round(number * step, 6))})
+        return found
+
+    def _stretches(self) -> list[tuple[float, float]]:
+        """What lies between the pauses."""
+        edges = [self.start, *(edge for pause in self._axis.pauses for edge in (pause.start, pause.end)), self.end]
+        return list(zip(edges[::2], edges[1::2], strict=True))
+
+    def _pauses(self, height: float) -> list[dict[str, Any]]:
+        """Where a pause is drawn short: a break through the picture, with two torn edges."""
+        edge = " ".join(f"l{_TOOTH if number % 2 == 0 else -_TOOTH} 6" for number in range(int((height - AXIS) / 6)))
         return [
-            {"x": percent(number * step, self.length), "text": words.short(number * step)}
-            for number in range(int(self.length / step) + 1)
-            if number * step <= self.length * 0.96
-        ]
+            {
+                **each, "x": self.at(each["start"]), "x2": self.at(each["end"]),
+                "middle": percent(self._share((each["start"] + each["end"]) / 2), 1.0),
+                "width": self._width(each["start"], each["end"]), "edge": f"M0 {AXIS} {edge}",
+                "tip": " · ".join(filter(None, [
+                    f"nothing was done for {words.lasting(each['seconds'])}: drawn short",
+                    f"from +{words.lasting(each['start'] - self.start)} to +{words.lasting(each['end'] - self.start)}",
+                    each["why"],
+                ])),
+            }
+            for each in told(self._report, self._axis)
+        ]  # fmt: skip
 
 
 def _is_bad(agent: dict[str, Any]) -> bool:
-    return any(run["started"] is not None and _tone_of_run(run) == "bad" for run in agent["runs"])
+    return any(run["started"] is not None and tone_of_run(run) == "bad" for run in agent["runs"])
 
 
-def _cost(dollars: float | None) -> str:
-    return "" if dollars is None else f", {words.money(dollars)}"
+def _cost(agent: dict[str, Any]) -> str:
+    return "" if agent["cost"] is None else f", {words.known_money(agent['cost'], agent['cost_unknown'])}"
 
 
 def _step(least: float) -> float:

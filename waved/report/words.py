@@ -105,6 +105,13 @@ def money(dollars: float | None) -> str:
     return f"${dollars:,.2f}" if dollars >= 0.995 or dollars == 0 else f"${dollars:.3f}"
 
 
+def known_money(dollars: float | None, unknown: int) -> str:
+    """US dollars as far as they were told: "at least $1.20" when `unknown` runs did not tell theirs."""
+    if dollars is None:
+        return "not told"
+    return f"at least {money(dollars)}" if unknown else money(dollars)
+
+
 def share(value: float | None) -> str:
     """A share of one as a percentage."""
     return "–" if value is None else f"{value * 100:.1f}".removesuffix(".0") + " %"

@@ -167,7 +167,12 @@ def _run_frozen(session: Session, event: ev.RunFrozen) -> None:
 
 
 def _run_thawing(session: Session, event: ev.RunThawing) -> None:
-    del guards_of(session).frozen[event.run]
+    _stood_still(session, event.run, guards_of(session).frozen.pop(event.run), event.time)
+
+
+def _stood_still(session: Session, run: str, entry: Frozen, until: float) -> None:
+    if entry.state == "frozen" and run in session.runs and until > entry.since:
+        session.runs[run].stood.append((entry.since, until))
 
 
 def responding(session: Session, run: Run) -> None:
@@ -186,7 +191,9 @@ def response_ended(session: Session, run: Run, time: float) -> None:
 
 def run_is_over(session: Session, run: Run) -> None:
     """A run that has ended stands still for good."""
-    guards_of(session).frozen.pop(run.id, None)
+    entry = guards_of(session).frozen.pop(run.id, None)
+    if entry is not None and run.ended is not None:
+        _stood_still(session, run.id, entry, run.ended)
 
 
 def begins_to_end(session: Session, name: str) -> None:
