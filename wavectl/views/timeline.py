@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from wavectl.views.pauses import BREAK, axis_of, label
 from wavectl.views.text import Paint, cut, pad
 from waved.amounts import lasting
 
@@ -20,6 +21,17 @@ class Bar:
     start: float
     end: float
     good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A bar where it is drawn, in seconds of the axis, on which long pauses are short."""
+
+    bar: Bar
+    at: float
+    length: float
+    breaks: list[float] = field(default_factory=list)
+    """Where a pause is, in its row."""
 
 
 def bars_of(view: dict[str, Any]) -> list[Bar]:
@@ -41,38 +53,45 @@ def draw(view: dict[str, Any], paint: Paint, width: int) -> list[str]:
     bars = bars_of(view)
     if len(bars) < 2:
         return []
+    first, last = min(bar.start for bar in bars), max(bar.end for bar in bars)
+    axis = axis_of(view, first, last, view["now"])
+    middles = [axis.at(pause.start) + axis.drawn / 2 for pause in axis.pauses]
     sequential, at = [], 0.0
     for bar in bars:
-        length = bar.end - bar.start
-        sequential.append(Bar(bar.label, at, at + length, bar.good))
+        length, start = axis.between(bar.start, bar.end), axis.at(bar.start)
+        inside = [at + middle - start for middle in middles if start < middle < start + length]
+        sequential.append(_Drawn(bar, at, length, inside))
         at += length
-    first = min(bar.start for bar in bars)
-    parallel = [Bar(bar.label, bar.start - first, bar.end - first, bar.good) for bar in bars]
-    last = max(bar.end for bar in parallel)
-    scale = max(at, last)
+    parallel = [_Drawn(bar, axis.at(bar.start), axis.between(bar.start, bar.end), middles) for bar in bars]
+    scale = max(at, axis.length)
     if scale <= 0:
         return []
-    saved = f"  ({(at - last) / at:.0%} less)" if 0 < last < at * 0.995 else ""
-    lines = [f"{paint('one after another', 'bold')}  {lasting(at)}"]
+    whole, elapsed = sum(bar.end - bar.start for bar in bars), last - first
+    saved = f"  ({(whole - elapsed) / whole:.0%} less)" if 0 < elapsed < whole * 0.995 else ""
+    paused = f"  {paint(label(axis), 'dim')}" if axis.pauses else ""
+    lines = [f"{paint('one after another', 'bold')}  {lasting(whole)}"]
     lines += _picture(sequential, scale, paint, width, "dim")
-    lines += ["", f"{paint('in parallel', 'bold')}  {lasting(last)}{paint(saved, 'green')}"]
+    lines += ["", f"{paint('in parallel', 'bold')}  {lasting(elapsed)}{paint(saved, 'green')}{paused}"]
     lines += _picture(parallel, scale, paint, width, "green")
     return lines
 
 
-def _picture(bars: list[Bar], scale: float, paint: Paint, width: int, colour: str) -> list[str]:
-    shown = bars[:_MOST_BARS]
-    names = min(max(len(bar.label) for bar in shown), 28, max(8, width // 3))
+def _picture(rows: list[_Drawn], scale: float, paint: Paint, width: int, colour: str) -> list[str]:
+    shown = rows[:_MOST_BARS]
+    names = min(max(len(row.bar.label) for row in shown), 28, max(8, width // 3))
     room = max(10, width - names - 14)
     lines = []
-    for bar in shown:
-        start = bar.start / scale * room
-        drawn = " " * int(start) + _block(start % 1, (bar.end - bar.start) / scale * room)
+    for row in shown:
+        start = row.at / scale * room
+        drawn = " " * int(start) + _block(start % 1, row.length / scale * room)
         drawn = pad(drawn[:room], room)
-        stroke = paint(drawn, colour if bar.good else "red")
-        lines.append(f"  {pad(cut(bar.label, names), names)} |{stroke}| {lasting(bar.end - bar.start)}")
-    if len(bars) > len(shown):
-        lines.append(paint(f"  … and {len(bars) - len(shown)} more", "dim"))
+        for middle in row.breaks:
+            cell = min(room - 1, int(middle / scale * room))
+            drawn = drawn[:cell] + BREAK + drawn[cell + 1 :]
+        stroke = paint(drawn, colour if row.bar.good else "red")
+        lines.append(f"  {pad(cut(row.bar.label, names), names)} |{stroke}| {lasting(row.bar.end - row.bar.start)}")
+    if len(rows) > len(shown):
+        lines.append(paint(f"  … and {len(rows) - len(shown)} more", "dim"))
     return lines
 
 

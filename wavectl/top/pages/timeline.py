@@ -7,10 +7,12 @@ from typing import Any
 
 from wavectl.top.ink import Ink, fit
 from wavectl.top.looking import Looking
+from wavectl.views.pauses import BREAK, axis_of
 from wavectl.views.responders import responders_in
 from wavectl.views.text import cut, one_line, visible
 from wavectl.views.words import glyph, word_of
 from waved.amounts import lasting
+from waved.domain.pauses import Axis
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LETTERS = {"ok": "━", "going": "━", "bad": "╍", "still": "┄"}
@@ -92,6 +94,7 @@ def draw(view: dict[str, Any], ink: Ink, width: int, room: int, now: float, look
     waves, whole, sequential = bars_of(view, now)
     if not waves:
         return ["", f"   {ink('nothing has started yet', 'dim')}"]
+    axis = _axis_of(view, whole, now)
     lines = summary(ink, width, whole, sequential)
     names = min(max(visible(bar.key) for _, bars in waves for bar in bars), max(10, width // 3), 30)
     cells = max(10, width - names - 14)
@@ -102,8 +105,8 @@ def draw(view: dict[str, Any], ink: Ink, width: int, room: int, now: float, look
         for bar in bars:
             if any(how in ("going", "still") for *_, how in bar.runs):
                 going = len(rows)
-            rows.append(_bar(bar, ink, names, cells, whole))
-    lines.append(ink(f"   {' ' * names} {_axis(cells, whole)}", "dim"))
+            rows.append(_bar(bar, ink, names, cells, axis))
+    lines.append(ink(f"   {' ' * names} {_times(cells, axis)}", "dim"))
     rest = max(1, room - len(lines))
     if looking is None:
         first = max(0, min(going - rest + 1, len(rows) - rest)) if len(rows) > rest else 0
@@ -128,29 +131,52 @@ def summary(ink: Ink, width: int, whole: float, sequential: float) -> list[str]:
     ]
 
 
-def _axis(cells: int, whole: float) -> str:
-    """Times under their places: the beginning, quarters where there is room, and the end."""
-    marks = 4 if cells >= 48 else 2
+def _axis_of(view: dict[str, Any], whole: float, now: float) -> Axis:
+    """From the first start on."""
+    zero = min(
+        run["started"] for wave in view["waves"] for one in wave["assignments"] for run in one["runs"]
+        if run["started"] is not None
+    )  # fmt: skip
+    return axis_of(view, zero, zero + whole, now)
+
+
+def _times(cells: int, axis: Axis) -> str:
+    """Times under their places: the beginning, quarters or pauses where there is room, and the end."""
+    whole = axis.end - axis.start
     line = ""
-    for number in range(marks):
-        at = cells * number // marks
-        line = fit(line, at) + f"│{lasting(whole * number / marks) if number else '0s'}"
+    if axis.pauses:
+        texts = [(_cell(axis, each.start, cells), f"{BREAK}… {lasting(each.seconds)} …") for each in axis.pauses]
+    else:
+        marks = 4 if cells >= 48 else 2
+        texts = [(cells * number // marks, f"│{lasting(whole * number / marks)}") for number in range(1, marks)]
     end = f"{lasting(whole)}│"
+    for at, text in [(0, "│0s"), *texts]:
+        if at >= visible(line) and at + visible(text) + len(end) < cells:
+            line = fit(line, at) + text
     return fit(line, cells - len(end)) + end
 
 
-def _bar(bar: Bar, ink: Ink, names: int, cells: int, whole: float) -> str:
-    scale = cells / whole if whole > 0 else 0.0
+def _cell(axis: Axis, time: float, cells: int) -> int:
+    """The column in which an instant is drawn; of a pause, the one in its middle."""
+    at = axis.at(time) + (axis.drawn / 2 if any(time == pause.start for pause in axis.pauses) else 0.0)
+    return min(cells - 1, int(at / axis.length * cells)) if axis.length > 0 else 0
+
+
+def _bar(bar: Bar, ink: Ink, names: int, cells: int, axis: Axis) -> str:
+    scale = cells / axis.length if axis.length > 0 else 0.0
     drawn: list[str] = [" "] * cells
     styles: list[str] = [""] * cells
     colours = {"ok": "green", "bad": "red", "going": "cyan", "still": "blue"}
     for start, end, how in bar.runs:
-        begin = min(int(start * scale), cells - 1)
-        until = max(begin + 1, min(cells, round(end * scale)))
+        begin = min(int(axis.at(axis.start + start) * scale), cells - 1)
+        until = max(begin + 1, min(cells, round(axis.at(axis.start + end) * scale)))
         for at in range(begin, until):
             drawn[at], styles[at] = _LETTERS[how], colours[how]
+    for pause in axis.pauses:
+        at = _cell(axis, pause.start, cells)
+        drawn[at], styles[at] = BREAK, "dim"
     for moment in bar.marks:
-        at = min(max(int(moment * scale), 0), cells - 1)
+        at = min(max(int(axis.at(axis.start + moment) * scale), 0), cells - 1)
         drawn[at], styles[at] = "!", "yellow"
     stroke, at = "", 0
     while at < cells:
