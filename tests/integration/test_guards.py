@@ -99,3 +99,27 @@ def test_a_session_without_monitors_is_only_kept(shared_daemon: Daemon, workspac
     assert not (shared_daemon.state / "sessions" / view["session"] / "guard").exists()
     with shared_daemon.client() as client:
         assert [one["label"] for one in client.snapshots(view["session"])] == ["session"]
+
+
+BREAKS_WHEN_RETRIED = r"""
+case $WAVED_ATTEMPT in
+1) exit 3 ;;
+2) printf 'const const b = 2\n' > src/cart.ts; sleep 60 ;;
+*) printf 'const b = 2\n' > src/cart.ts ;;
+esac
+"""
+
+
+def test_a_session_that_is_opened_again_is_watched_again(lent_daemon: Daemon, workspace: Path) -> None:
+    with_cart(workspace)
+    plan = plan_of(wave_of("build", agent_of("frontend", BREAKS_WHEN_RETRIED, owns=["src/**"])))
+    plan["monitor"] = [{**CORRUPTION, "reactions": [["rollback-file", "restart-agent"]]}]
+    failed = lent_daemon.run(plan, workspace)
+    assert failed["outcome"] == "failed"
+    with lent_daemon.client() as client:
+        client.retry(failed["session"])
+    view = lent_daemon.settled(failed["session"])
+    assert view["outcome"] == "succeeded", view["reason"]
+    events = lent_daemon.events(view["session"])
+    assert [found["path"] for found in kinds(events, "finding.made")] == ["src/cart.ts"]
+    assert [run["outcome"] for run in assignments(view)["frontend"]["runs"]] == ["exited", "stopped", "exited"]

@@ -88,8 +88,8 @@ class Guarding:
     def act(self, session: Session, event: ev.Event) -> None:
         """Act on one event of a live session."""
         match event:
-            case ev.SessionSubmitted():
-                self.begin(session)
+            case ev.SessionSubmitted() | ev.SessionRetried():
+                self.begin(session)  # of one that had ended nobody has watched since
             case ev.RunStarting(purpose="preview"):
                 self._probe(session)
             case ev.RunStarting() | ev.RunEnded():
