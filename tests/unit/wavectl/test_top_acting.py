@@ -14,7 +14,8 @@ from wavectl.top.looking import Looking, Wish
 from wavectl.top.reading import due
 from wavectl.top.transcript import Transcript
 from wavectl.views.lines import Narrator
-from wavectl.views.status import status
+from wavectl.views.live import live_lines
+from wavectl.views.status import status, with_counts
 from wavectl.views.summary import summary
 from wavectl.views.text import Paint
 from waved.domain import events as ev
@@ -138,6 +139,8 @@ def test_responders_are_told_by_status_summary_and_line_by_line(hands: Hands) ->
     hands.drive.do(begun)
     assert "medic@r1" in str(narrator.tell(wire(begun)))
     assert "for f1 corruption in a.ts" in "\n".join(status(hands.view, Paint(False)))
+    lines = live_lines(with_counts(hands.view), Paint(False), hands.drive.now, 80, 24)
+    assert any("medic@r1" in line and "running" in line for line in lines)
     ended = ev.RunEnded("s", "s/medic@r1#1", "exited", 0, end_time=103.0)
     hands.drive.do(ended)
     assert "succeeded after 3.00s" in str(narrator.tell(wire(ended)))
@@ -176,3 +179,16 @@ def test_who_follows_an_output_goes_on_with_the_next_attempt(hands: Hands) -> No
     assert due(hands.board, hands.looking, 1.0) is None, "a person wants to read just this one"
     hands.looking.transcript = Transcript("ui", "")
     assert due(hands.board, hands.looking, 1.0) == Wish("read", agent="ui", run="s/ui#2"), "it has begun meanwhile"
+
+
+def test_the_list_shows_what_all_attempts_have_used(hands: Hands) -> None:
+    hands.drive.ends("ui#1", code=1, acted={"usage": {"input": 12_000, "cost": 0.04}})
+    hands.drive.at(hands.drive.now + 60)
+    hands.drive.do(ev.RunStarted("s", "s/ui#2", pid=3, exec_time=hands.drive.now))
+    hands.drive.do(ev.RunActed("s", "s/ui#2", usage={"input": 5_000}))
+    hands.looking.width = 120
+    page = hands.look()
+    row = next(line for line in page.splitlines() if " ui " in line)
+    assert "17k" in row
+    assert "≥$0.04" in row, "the second attempt has not told its cost"
+    assert "17k tokens  at least $0.04" in page, "and so has the whole session"
