@@ -7,7 +7,6 @@ asked again until nothing more follows. A rule is asked only where something is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 
 from waved.domain import budgets, guarding
@@ -15,7 +14,7 @@ from waved.domain import events as ev
 from waved.domain.gate import build_checks, failure_text, next_steps
 from waved.domain.limits import is_hopeless, lacked_session, run_limit
 from waved.domain.open_findings import against
-from waved.domain.providers import chance, limits_due, may_start, next_chance, provider_of
+from waved.domain.providers import limits_due, next_again, next_start, startable
 from waved.domain.reactions import can_restore, undo_wave
 from waved.domain.state import Gate, Node, Session, WaveState
 from waved.domain.verdict import judge
@@ -77,8 +76,9 @@ def next_deadline(session: Session) -> float | None:
             and wave is not None
             and (session.retries or session.providers)
             and _room(session, wave) != 0
+            and (first := next_start(session)) is not None
         ):
-            times += _starts_due(session)
+            times.append(first)
         if session.gates_due and not session.held:
             times += [_check_due(session.gates[gate_id]) for gate_id in session.gates_due]
     if wave is None or wave.deadline is None or session.held:
@@ -86,19 +86,6 @@ def next_deadline(session: Session) -> float | None:
     if session.unstopped or wave.idle or session.gates_due:
         times.append(wave.deadline)
     return min(times) if times else None
-
-
-def _starts_due(session: Session) -> list[float]:
-    """When repetitions, and agents whose provider refused calls, may start."""
-    times = []
-    if session.retries:
-        at, key = session.retries[0]
-        possible = chance(session, session.nodes[key])
-        if possible is not None:
-            times.append(max(at, possible))
-    if session.providers and session.ready and (first := next_chance(session)) is not None:
-        times.append(first)
-    return times
 
 
 def _check_due(gate: Gate) -> float:
@@ -215,25 +202,10 @@ def _start(session: Session, wave: WaveState, now: float) -> list[ev.Event]:
         # One at a time means: in the order written. An agent between two attempts keeps its turn.
         due = [session.queue[0][1]] if session.queue and not session.retries else []
     else:
-        due = list(islice(_startable(session, now), room))
-    if not due and session.retries and session.retries[0][0] <= now:
-        again = session.retries[0][1]
-        due = [again] if may_start(session, session.nodes[again], now, 0) else []
+        due = list(islice(startable(session, now), room))
+    if not due and session.retries and (again := next_again(session, now)) is not None:
+        due = [again]
     return [_starting(session, session.nodes[key], wave, now) for key in due]
-
-
-def _startable(session: Session, now: float) -> Iterable[str]:
-    """Ready assignments whose provider takes calls."""
-    if not session.providers:
-        return session.ready
-    found: list[str] = []
-    beside: dict[str, int] = {}
-    for key in session.ready:
-        provider = provider_of(session, session.nodes[key])
-        if may_start(session, session.nodes[key], now, beside.get(provider, 0)):
-            found.append(key)
-            beside[provider] = beside.get(provider, 0) + 1
-    return found
 
 
 def _starting(session: Session, node: Node, wave: WaveState, now: float) -> ev.RunStarting:

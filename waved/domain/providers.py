@@ -7,8 +7,12 @@ agents with the same program and model.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from waved.domain import events as ev
 from waved.domain.limits import MAX_REFUSAL_WAIT, REFUSAL_WAIT
+from waved.domain.readiness import still_backs_off
 from waved.domain.state import Node, Run, Session
 
 
@@ -34,33 +38,72 @@ def refused(session: Session, run: Run) -> bool:
     return known is None or (run.reset_at or 0.0) > known.until or run.id not in known.told
 
 
-def may_start(session: Session, node: Node, now: float, starting: int) -> bool:
-    """Whether the agent's provider takes calls. `starting`: agents that are to start beside it, now."""
-    limit = session.providers.get(provider_of(session, node))
-    if limit is None:
-        return True
-    return now >= limit.until and _calling(session, limit.provider) + starting < limit.room
+def startable(session: Session, now: float) -> Iterable[str]:
+    """Ready assignments whose provider takes calls, those of them that may start beside each other."""
+    if not session.providers:
+        return session.ready
+    found: list[str] = []
+    free = _free(session)
+    for key in session.ready:
+        limit = session.providers.get(provider_of(session, session.nodes[key]))
+        if limit is None:
+            found.append(key)
+        elif now >= limit.until and free[limit.provider] > 0:
+            found.append(key)
+            free[limit.provider] -= 1
+    return found
+
+
+def next_again(session: Session, now: float) -> str | None:
+    """The repetition that has been due for longest, of those whose provider takes calls.
+
+    One that waits for its provider must not keep back those behind it, which may call another.
+    """
+    if not session.providers:
+        at, key = session.retries[0]
+        return key if at <= now else None
+    free = _free(session)
+    for at, key in sorted(session.retries):
+        if at > now:
+            return None
+        if still_backs_off(session, at, key):
+            limit = session.providers.get(provider_of(session, session.nodes[key]))
+            if limit is None or (now >= limit.until and free[limit.provider] > 0):
+                return key
+    return None
+
+
+def next_start(session: Session) -> float | None:
+    """When the first repetition, or ready agent that waits for a provider, may start; None: at no time known, such as
+    when another run of that provider has ended.
+    """
+    if not session.providers:
+        return session.retries[0][0] if session.retries else None
+    free = _free(session)
+    times: list[float] = []
+    for at, key in session.retries:
+        if still_backs_off(session, at, key):
+            limit = session.providers.get(provider_of(session, session.nodes[key]))
+            if limit is None or free[limit.provider] > 0:
+                times.append(at if limit is None else max(at, limit.until))
+    for key in session.ready:
+        limit = session.providers.get(provider_of(session, session.nodes[key]))
+        if limit is not None and free[limit.provider] > 0:
+            times.append(limit.until)
+    return min(times, default=None)
 
 
 def provider_of(session: Session, node: Node) -> str:
-    """The provider an agent calls; "" when nobody has seen it call one."""
+    """The provider an agent calls; "" when nobody knows."""
     if node.runs and node.runs[-1].provider:
         return node.runs[-1].provider
     return session.callers.get((node.agent.program, node.agent.model or ""), "")
 
 
-def chance(session: Session, node: Node) -> float | None:
-    """When its provider would let the agent start: 0.0 at any time; None: when another run of it has ended."""
-    limit = session.providers.get(provider_of(session, node))
-    if limit is None:
-        return 0.0
-    return limit.until if _calling(session, limit.provider) < limit.room else None
-
-
-def next_chance(session: Session) -> float | None:
-    """When the first of the ready agents that wait for a provider may start; None: at no time known."""
-    chances = (chance(session, session.nodes[key]) for key in session.ready)
-    return min((at for at in chances if at), default=None)
+def _free(session: Session) -> dict[str, int]:
+    """Of each provider that refused calls: how many more agents may call it at once, once it takes calls."""
+    calling = Counter(_provider(session, run) for run in session.active.values())
+    return {name: limit.room - calling[name] for name, limit in session.providers.items()}
 
 
 def _calling(session: Session, provider: str) -> int:

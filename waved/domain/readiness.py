@@ -21,11 +21,14 @@ def forget_stale(session: Session) -> None:
     nodes = session.nodes
     while session.queue and nodes[session.queue[0][1]].state != "ready":
         heapq.heappop(session.queue)
-    while session.retries:
-        at, key = session.retries[0]
-        if nodes[key].state == "backing-off" and nodes[key].retry_at == at:
-            return
+    while session.retries and not still_backs_off(session, *session.retries[0]):
         heapq.heappop(session.retries)
+
+
+def still_backs_off(session: Session, at: float, key: str) -> bool:
+    """Whether an entry of `session.retries` is true: what it names still waits for that time."""
+    node = session.nodes[key]
+    return node.state == "backing-off" and node.retry_at == at
 
 
 def look_at_requirements(session: Session, node: Node) -> None:

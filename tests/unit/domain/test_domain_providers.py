@@ -107,6 +107,19 @@ def test_while_its_one_place_is_taken_a_time_is_nothing_to_wait_for() -> None:
     assert next_deadline(driver.session) is None
 
 
+def test_what_waits_for_its_provider_keeps_no_repetition_of_others_back() -> None:
+    """The first to be repeated is not the first that may be."""
+    driver = begun(caller("a"), caller("b"), agent("c", model="x/y", backoff=5, retries=1))
+    refused(driver, "a#1", 200.0)
+    refused(driver, "b#1")
+    driver.do(ev.RunActed("s", "s/c#1", "thinking", provider="x"))
+    driver.fails("c#1")
+    assert driver.node("b").retry_at == 101.0
+    assert next_deadline(driver.session) == 105.0
+    assert started(driver.at(105.0)) == ["c#2"]
+    assert next_deadline(driver.session) == 200.0
+
+
 def test_others_start_at_once_where_the_plan_says_so() -> None:
     driver = begun(caller("a"), caller("b"), caller("c", needs=["b"]), rate_limits="agent")
     driver.do(ev.RunActed("s", "s/a#1", "rate-limited", provider="openai", reset_at=200.0))
