@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from waved.domain import events as ev
 from waved.domain.limits import MAX_REFUSAL_WAIT, REFUSAL_WAIT
 from waved.domain.readiness import still_backs_off
-from waved.domain.state import Node, Run, Session
+from waved.domain.state import Node, ProviderLimit, Run, Session
 
 
 def limits_due(session: Session, now: float) -> list[ev.Event]:
@@ -22,12 +22,21 @@ def limits_due(session: Session, now: float) -> list[ev.Event]:
     for run_id in session.refusals:
         run = session.runs[run_id]
         known = session.providers.get(run.provider)
-        wait = min(REFUSAL_WAIT * 2.0 ** (known.refusals if known is not None else 0), MAX_REFUSAL_WAIT)
-        until = max(run.reset_at if run.reset_at is not None else now + wait, now)
+        until = max(run.reset_at if run.reset_at is not None else _guessed(known, now), now)
         room = max(1, _calling(session, run.provider) // 2)
         reason = run.acting_detail or run.reason
         found.append(ev.ProviderLimited(session.id, run.provider, until, room, run.id, reason))
     return found
+
+
+def _guessed(known: ProviderLimit | None, now: float) -> float:
+    """Until when to wait for a provider that does not say: longer each time that it refuses those who have waited.
+
+    Who called it before it was known to refuse has not: all agents of a wave are refused at about the same time.
+    """
+    if known is None:
+        return now + REFUSAL_WAIT
+    return known.until if known.until > now else now + min(REFUSAL_WAIT * 2.0**known.refusals, MAX_REFUSAL_WAIT)
 
 
 def refused(session: Session, run: Run) -> bool:

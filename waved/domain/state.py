@@ -247,7 +247,7 @@ class ProviderLimit:
     room: int
     """How many agents may call it at once from then on."""
     refusals: int = 0
-    """How often it refused, since an agent of it last succeeded."""
+    """How often it has put its agents off to a later time, since one of them last succeeded."""
     reason: str = ""
     told: list[str] = field(default_factory=list)
     """Runs whose refusal is taken in."""

@@ -64,6 +64,18 @@ def test_without_a_time_the_wait_grows() -> None:
     assert waits[-1] > waits[0] >= REFUSAL_WAIT
 
 
+def test_how_many_are_refused_at_the_same_time_makes_no_wait_longer() -> None:
+    driver = begun(*(caller(f"a{number}") for number in range(10)))
+    for number in range(10):
+        refused(driver, f"a{number}#1")
+        driver.at(driver.now + 0.1)
+    limit = driver.session.providers["openai"]
+    assert limit.until == 100.0 + REFUSAL_WAIT
+    (again,) = started(driver.at(limit.until))
+    refused(driver, again)
+    assert limit.until - driver.now == 2 * REFUSAL_WAIT
+
+
 def test_refusals_without_end_are_a_failure() -> None:
     driver = begun(caller("a"))
     attempt = 1

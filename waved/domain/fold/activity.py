@@ -33,6 +33,7 @@ def _limited(session: Session, event: ev.ProviderLimited) -> None:
     limit = session.providers.setdefault(event.provider, ProviderLimit(event.provider, 0.0, event.room))
     if event.run not in limit.told:
         limit.told = [*limit.told[-_REMEMBERED:], event.run]
+    if event.until > limit.until:
         limit.refusals += 1
     limit.until, limit.room, limit.reason = max(limit.until, event.until), event.room, event.reason
 
