@@ -1,8 +1,8 @@
 """Providers that refuse calls: who waits for them, and how many may call them afterwards.
 
 A provider that refuses is left alone until the time it named; then it is asked by half as many agents as before, and
-by one more with each that succeeds. Which provider an agent calls is known from what its runs tell, and then for all
-agents with the same program and model.
+by one more with each that succeeds. Which provider agents with the same program and model call is known from what the
+checklist was told, and else from what their runs tell.
 """
 
 from __future__ import annotations

@@ -323,7 +323,7 @@ class Session:
     providers: dict[str, ProviderLimit] = field(default_factory=dict)
     """Providers that refused calls."""
     callers: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Which provider agents of a (program, model) call, as far as it was seen."""
+    """Which provider agents of a (program, model) call, as far as their program says so or it was seen."""
     refusals: OrderedSet = field(default_factory=dict)
     """Runs that were refused and whose provider is to be limited."""
     spent: dict[str, Spending] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from typing import Any
 from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.state import Node, Session
+from waved.gates.callers import callers_of
 from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.confinement import Kept, limits_of
 from waved.gates.outputs import check_outputs
@@ -68,8 +69,8 @@ class Effects:
         """Assignments whose start was decided in this turn, by session."""
         self._controllers: Controllers | None = None
         """Found out when a plan first sets limits of resources."""
-        self._arming: dict[str, tuple[bool, float]] = {}
-        """Sessions whose checklist waits for workers: whether all else is well, and until when to wait."""
+        self._arming: dict[str, tuple[ev.ChecklistEnded, float]] = {}
+        """Sessions whose checklist waits for workers: how it ends, and until when to wait."""
 
     def perform(self, events: Sequence[ev.Event]) -> None:
         """Act on what was just journalled."""
@@ -218,7 +219,8 @@ class Effects:
                 self._helpers.inbox.put(
                     ev.ChecklistItemChecked(session.id, item.item, item.ok, item.detail, item.hint, waived)
                 )
-            self._helpers.inbox.put(lambda: self._await_workers(session, ok))
+            ended = ev.ChecklistEnded(session.id, ok, callers_of(session.plan))
+            self._helpers.inbox.put(lambda: self._await_workers(ended))
 
         def failed(error: BaseException) -> None:
             self._on_defect("checklist", error)
@@ -228,14 +230,14 @@ class Effects:
 
         self._helpers.run(job, failed)
 
-    def _await_workers(self, session: Session, ok: bool) -> None:
+    def _await_workers(self, ended: ev.ChecklistEnded) -> None:
         """The last item: the first wave's agents stand ready, so that its start is one word to each (O3)."""
-        self._arming[session.id] = (ok, boot_seconds() + ARM_PATIENCE)
+        self._arming[ended.session] = (ended, boot_seconds() + ARM_PATIENCE)
         self.look_at_workers()
 
     def look_at_workers(self) -> None:
         """End checklists that only waited for workers, when they are ready or have had their time."""
-        for session_id, (ok, due) in list(self._arming.items()):
+        for session_id, (ended, due) in list(self._arming.items()):
             armed, arming = self._pool.readiness(f"{session_id}/")
             if arming and boot_seconds() < due and not self._pool.problem:
                 continue
@@ -244,7 +246,7 @@ class Effects:
             del self._arming[session_id]
             detail = f"{armed} ready" + (f", {arming} still getting ready" if arming else "")
             self._helpers.inbox.put(ev.ChecklistItemChecked(session_id, "workers", ok=True, detail=detail))
-            self._helpers.inbox.put(ev.ChecklistEnded(session_id, ok))
+            self._helpers.inbox.put(ended)
 
     def next_deadline(self) -> float | None:
         """When `look_at_workers` is due at the latest; seconds since boot."""

@@ -28,12 +28,12 @@ def one_wave(*agents: dict[str, Any], session: dict[str, Any] | None = None, **w
 class Driver:
     """One session, begun, its checklist passed, and everything that follows from that decided."""
 
-    def __init__(self, plan: dict[str, Any], *, guarded: bool = False) -> None:
+    def __init__(self, plan: dict[str, Any], *, guarded: bool = False, callers: Sequence[list[str]] = ()) -> None:
         self.now = 100.0
         self.log: list[ev.Event] = []
         dumped = Plan.model_validate(plan).model_dump(mode="json", by_alias=True, exclude_defaults=True)
         self.session: Session = begin(ev.SessionSubmitted("s", dumped, "/w", guarded=guarded, time=self.now, seq=1))
-        self.do(ev.ChecklistEnded("s", ok=True))
+        self.do(ev.ChecklistEnded("s", ok=True, callers=list(callers)))
 
     def do(self, *events: ev.Event, follow: bool = True) -> list[ev.Event]:
         """Fold these events and all that follows from them; returns what followed."""

@@ -132,6 +132,14 @@ def test_what_waits_for_its_provider_keeps_no_repetition_of_others_back() -> Non
     assert next_deadline(driver.session) == 200.0
 
 
+def test_who_calls_it_is_known_of_programs_that_have_not_run_yet() -> None:
+    plan = one_wave(caller("a"), caller("b"), agent("c", model="openai/y", needs=["b"]))
+    driver = Driver(plan, callers=[["command", "openai/y", "openai"]])
+    refused(driver, "a#1", 200.0)
+    assert started(driver.ends("b#1")) == []
+    assert started(driver.at(200.0)) == ["c#1"]
+
+
 def test_others_start_at_once_where_the_plan_says_so() -> None:
     driver = begun(caller("a"), caller("b"), caller("c", needs=["b"]), rate_limits="agent")
     driver.do(ev.RunActed("s", "s/a#1", "rate-limited", provider="openai", reset_at=200.0))

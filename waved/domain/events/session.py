@@ -41,6 +41,8 @@ class ChecklistEnded(Event, kind="checklist.ended"):
     """All items were looked at; `ok` when none failed that was not waived."""
 
     ok: bool
+    callers: list[list[str]] = field(default_factory=list)
+    """Program, model and provider of agents whose provider is known before they run."""
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ def _checklist_checked(session: Session, event: ev.ChecklistItemChecked) -> None
 
 def _checklist_ended(session: Session, event: ev.ChecklistEnded) -> None:
     session.checklist_ok = event.ok
+    session.callers |= {(program, model): provider for program, model, provider in event.callers}
     if session.guards is not None:
         background.checklist_ended(session, event.time)
 
