@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wavectl.views.text import first_line
+from wavectl.views.text import first_line, one_line
 from wavectl.views.used import used_by
 from waved.amounts import lasting
 
@@ -33,6 +33,21 @@ def acting_state(run: dict[str, Any], now: float) -> str:
         return f"rate-limited until {time.strftime('%H:%M:%S', time.localtime(run['reset_at']))}"
     said = f"{state} for {lasting(max(0.0, now - run['acting_since']))}"
     return said + (f" ({first_line(run['detail'])})" if run["detail"] else "")
+
+
+def refusing(view: dict[str, Any]) -> list[str]:
+    """Providers that agents wait for: "anthropic takes no calls for 1h05m, then from 2 agents at once"."""
+    found = []
+    for limit in view.get("providers", ()):
+        if view["state"] != "ended" and limit["until"] > view["now"]:
+            wait = lasting(limit["until"] - view["now"])
+            room = f", then from {_agents(limit['room'])} at once" if limit["room"] else ""
+            found.append(f"{one_line(limit['provider'])} takes no calls for {wait}{room}")
+    return found
+
+
+def _agents(count: int) -> str:
+    return f"{count} agent" if count == 1 else f"{count} agents"
 
 
 def _behind(run: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ class Narrator:
         "run.started", "run.ended", "retry.scheduled", "assignment.ended", "finding.made", "finding.cleared",
         "reaction.started", "reaction.ended", "run.freeze-requested", "run.frozen", "run.thawing", "run.stalled",
         "restore.ended", "snapshot.taken", "alert.raised", "alert.sent", "preview.up", "preview.down",
+        "provider.limited",
     )  # fmt: skip
     """Kinds of events that have something to say, or that later ones refer to."""
 
@@ -51,6 +52,7 @@ class Narrator:
             "run.starting": self._run_starting,
             "run.started": self._run_started,
             "run.ended": self._run_ended,
+            "provider.limited": self._limited,
             "retry.scheduled": self._retry,
             "assignment.ended": self._assignment_ended,
             "finding.made": self._finding,
@@ -218,6 +220,11 @@ class Narrator:
         data = event["data"]
         wait = lasting(max(0.0, data["at"] - event["time"]))
         return self._line("backing-off", data["assignment"], f"attempt {data['attempt']} in {wait}", data["reason"])
+
+    def _limited(self, event: Event) -> str:
+        data = event["data"]
+        wait = lasting(max(0.0, data["until"] - event["time"]))
+        return self._line("held", one_line(data["provider"]), f"takes no calls for {wait}", data["reason"])
 
     def _assignment_ended(self, event: Event) -> str:
         data = event["data"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wavectl.views.acting import acting_note
+from wavectl.views.acting import acting_note, refusing
 from wavectl.views.checklist import checklist_lines
 from wavectl.views.checklists import in_short, of_completion, of_wave
 from wavectl.views.guards import guard_lines
@@ -121,6 +121,7 @@ def status(view: dict[str, Any], paint: Paint, usage: dict[str, Any] | None = No
     lines.append(paint(f"  session {view['session']}  workspace {one_line(view['workspace'])}", "dim"))
     if view["reason"]:
         lines.append(f"  {first_line(view['reason'])}")
+    lines += [f"  {text}" for text in refusing(view)]
     if any(not item["ok"] for item in view["checklist"]) or view["state"] == "checking":
         lines += ["", *("  " + line for line in checklist_lines(view["checklist"], paint))]
     guards = guard_lines(view, paint)

@@ -15,6 +15,8 @@ from rich.console import Console
 from wavectl import Client
 from wavectl.follow import LivePresenter, PlainPresenter, follow
 from wavectl.views import checklists, metrics
+from wavectl.views.acting import refusing
+from wavectl.views.lines import Narrator
 from wavectl.views.live import LiveView, live_lines
 from wavectl.views.status import with_counts
 from wavectl.views.summary import MOST_AGENTS, summary
@@ -73,6 +75,18 @@ def test_colour_follows_the_terminal_and_no_color(monkeypatch: pytest.MonkeyPatc
     assert not Paint.on(io.StringIO()).enabled
     monkeypatch.setenv("NO_COLOR", "1")
     assert not Paint.on(Terminal()).enabled
+
+
+def test_a_provider_that_refuses_is_told_in_a_line_and_in_status() -> None:
+    limit = {"provider": "anthropic", "until": 7300.0, "room": 1, "reason": "five_hour"}
+    told = Narrator(PLAIN).tell(
+        {"seq": 1, "time": 100.0, "kind": "provider.limited", "data": {**limit, "run": "s/a#1"}}
+    )
+    assert told is not None
+    assert told.split(maxsplit=2)[2] == "anthropic                 takes no calls for 2h00m: five_hour"
+    view = {"state": "running", "now": 100.0, "providers": [limit, {**limit, "until": 99.0}]}
+    assert refusing(view) == ["anthropic takes no calls for 2h00m, then from 1 agent at once"]
+    assert refusing({**view, "state": "ended"}) == []
 
 
 def big(daemon: FakeDaemon, client: Client, count: int = 200) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wavectl.top.ink import Ink
+from wavectl.views.acting import refusing
 from wavectl.views.text import first_line, one_line
-from waved.amounts import lasting
 
 
 def notes_of(view: dict[str, Any], ink: Ink) -> list[str]:
@@ -24,11 +24,7 @@ def notes_of(view: dict[str, Any], ink: Ink) -> list[str]:
         uptime = f", {preview['uptime']:.0%} of the time" if preview.get("uptime") is not None else ""
         sign = ink("✓", "green") if up else ink("!", "yellow")
         found.append(f"{sign} preview {preview['state']} {one_line(preview['url'])}{uptime}{why}")
-    for limit in view.get("providers", ()):
-        if limit["until"] > view["now"]:
-            wait = lasting(limit["until"] - view["now"])
-            room = f", then {limit['room']} at once" if limit["room"] else ""
-            found.append(f"{ink('!', 'yellow')} {one_line(limit['provider'])} takes no calls for {wait}{room}")
+    found += [f"{ink('!', 'yellow')} {text}" for text in refusing(view)]
     for scope, budget in view.get("budgets", {}).items():
         spent = view.get("spent", {}).get(scope)
         if spent and (share := _share(spent, budget)) >= budget.get("soft", 0.8):
