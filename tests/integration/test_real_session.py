@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +16,12 @@ from typing import Any
 
 import pytest
 
-from tests.agent_programs import environment, executable_of
+from tests.agent_programs import executable_of
+from tests.integration.real_programs import SLOWEST, SUBSCRIPTION, agent, at_home, limit_until, shown
 from tests.live import Daemon, assignments, plan_of, processes_of, wait_for, wave_of
 from tests.record_agents import EDIT
 from tests.scripted_api import Call, ScriptedApi, Turn, Usage
 from waved.domain.usage import dollars
-
-SLOWEST = 40.0
-"""Seconds these programs get for a few steps; alone on a machine they take five."""
 
 
 @pytest.fixture
@@ -34,38 +30,10 @@ def api() -> Iterator[ScriptedApi]:
         yield serving
 
 
-def agent(name: str, program: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "use": program, "prompt": "Edit the repository.", "permissions": "all", **more}
-
-
-def at_home(program: str, url: str, home: Path, **more: str) -> dict[str, str]:
-    """The environment of an agent, with a home of its own."""
-    home.mkdir()
-    return {**environment(program, url, home), **more}
-
-
-def limit_until(reset: float) -> Turn:
-    """What a subscription answers when its five hours are used up."""
-    headers = {
-        "retry-after": "7200",
-        "anthropic-ratelimit-unified-status": "rejected",
-        "anthropic-ratelimit-unified-reset": str(int(reset)),
-        "anthropic-ratelimit-unified-representative-claim": "five_hour",
-    }
-    return Turn(status=429, headers=headers)
-
-
 def in_all(item: dict[str, Any]) -> tuple[int, int]:
     """Tokens sent and written in all runs of an assignment."""
     usages = [run["usage"] for run in item["runs"]]
     return sum(each.get("input", 0) for each in usages), sum(each.get("output", 0) for each in usages)
-
-
-def shown(daemon: Daemon, *words: str) -> str:
-    """What `wavectl` says."""
-    env = {**os.environ, "WAVED_SOCKET": str(daemon.socket), "NO_COLOR": "1", "COLUMNS": "200"}
-    command = [sys.executable, "-c", "from wavectl.cli import main; main()", *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
@@ -88,9 +56,8 @@ def test_real_programs_edit_a_repository_and_all_figures_are_those_served(
     ]
     scripts = {"limited": [EDIT[0], limit_until(reset), *EDIT[1:]], "coder": coding, "server": hanging}
     urls = {name: api.script(name, turns, workspace) for name, turns in scripts.items()}
-    token = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "scripted"}
     values = {
-        "limited": at_home("claude", urls["limited"], short_tmp / "h1", **token),
+        "limited": at_home("claude", urls["limited"], short_tmp / "h1", **SUBSCRIPTION),
         "coder": at_home("codex", urls["coder"], short_tmp / "h2"),
         "server": at_home("claude", urls["server"], short_tmp / "h3"),
     }
