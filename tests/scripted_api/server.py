@@ -30,6 +30,7 @@ class Script:
         self.folder = str(folder or ".")
         self.toolless = toolless
         self.next = 0
+        """How many turns have been begun."""
         self.served: list[Served] = []
 
 
@@ -71,6 +72,11 @@ class ScriptedApi:
         """Every request of that script, in the order of the answers."""
         with self._lock:
             return list(self._scripts[name].served)
+
+    def asked(self, name: str) -> int:
+        """How many turns have been begun, those that hang included."""
+        with self._lock:
+            return self._scripts[name].next
 
     def used(self, name: str) -> Usage:
         """The sum of what was served."""
