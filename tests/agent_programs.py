@@ -131,11 +131,23 @@ def _mini(url: str, _home: Path) -> dict[str, str]:
     }
 
 
+def _goose(url: str, _home: Path) -> dict[str, str]:
+    return {
+        "GOOSE_PROVIDER": "openai",
+        "GOOSE_MODEL": "scripted-1",
+        "OPENAI_HOST": url,
+        "OPENAI_API_KEY": KEY,
+        "GOOSE_DISABLE_KEYRING": "1",
+        "GOOSE_TELEMETRY_ENABLED": "false",
+    }
+
+
 _SETTINGS: dict[str, Callable[[str, Path], dict[str, str]]] = {
     "aider": _aider,
     "claude": _claude,
     "codex": _codex,
     "gemini": _gemini,
+    "goose": _goose,
     "mini": _mini,
     "opencode": _opencode,
     "qwen": _qwen,

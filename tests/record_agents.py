@@ -124,15 +124,16 @@ SCENES: dict[str, dict[str, Scene]] = {
         "sigterm": scene(LONG, kill=signal.SIGTERM),
     },
 }
-for name in ("gemini", "qwen", "opencode", "aider", "mini"):
-    limited = [Turn(status=429)] if name == "aider" else LIMITED  # it calls once
+for name in ("gemini", "goose", "qwen", "opencode", "aider", "mini"):
+    # aider calls once; goose waits for as long as it is told to, and says nothing.
+    limited = {"aider": [Turn(status=429)], "goose": [EDIT[0], Turn(status=429)]}.get(name, LIMITED)
     turns = {"aider": [EDIT[1]], "mini": [*EDIT[:3], SUBMIT]}.get(name, EDIT)
     SCENES[name] = {"edit": scene(turns), "401": scene(UNAUTHORIZED), "429": scene(limited)}
     if name in ("opencode", "qwen"):
-        del SCENES[name]["429"]  # they wait as long as they are told to, and say nothing
+        del SCENES[name]["429"]  # they do so too, and it is all they say
     if name != "aider":
         SCENES[name]["sigterm"] = scene(LONG, kill=signal.SIGTERM)
-    if name in ("qwen", "opencode"):
+    if name in ("goose", "qwen", "opencode"):
         SCENES[name]["resumed"] = scene(EDIT, resumes=True)
 
 

@@ -35,8 +35,9 @@ def and_also(*others: str) -> pytest.MarkDecorator:
     )
 
 
-each = and_also("aider", "gemini", "mini", "opencode", "qwen")
-resuming = and_also("opencode", "gemini", "qwen")
+each = and_also("aider", "gemini", "goose", "mini", "opencode", "qwen")
+resuming = and_also("opencode", "gemini", "goose", "qwen")
+held_to_reading = and_also("opencode", "gemini", "qwen")
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +181,7 @@ def test_claude_with_something_in_the_background_has_given_its_result(place: Pla
     assert ran.used.input == place.served("claude").prompt
 
 
-@resuming
+@held_to_reading
 def test_what_may_only_read_edits_nothing(place: Place, name: str) -> None:
     turns = [Turn("Writing.", (Call("shell", command="echo x > README.md"),)), Turn("Not allowed, it seems.")]
     with place.run(name, turns, permissions="read") as running:

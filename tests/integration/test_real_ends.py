@@ -28,8 +28,8 @@ from waved.agents.registry import find_program
 
 SLOWEST = 100.0
 LIMIT = "40s"
-"""Time enough for seven programs that start at once to be in the midst of their work."""
-PROGRAMS = ["aider", "claude", "codex", "gemini", "mini", "opencode", "qwen"]
+"""Time enough for eight programs that start at once to be in the midst of their work."""
+PROGRAMS = ["aider", "claude", "codex", "gemini", "goose", "mini", "opencode", "qwen"]
 EXIT_CODES = {"claude": 143, "gemini": 0}
 """What SIGTERM makes of those that catch it; the others are ended by it."""
 

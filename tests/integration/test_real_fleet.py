@@ -18,7 +18,7 @@ from tests.record_agents import EDIT, SUBMIT, version_of
 from tests.scripted_api import ScriptedApi, Turn
 
 pytestmark = pytest.mark.all_programs
-PROGRAMS = ["aider", "claude", "codex", "gemini", "mini", "opencode", "qwen"]
+PROGRAMS = ["aider", "claude", "codex", "gemini", "goose", "mini", "opencode", "qwen"]
 SLOWEST = 100.0
 
 

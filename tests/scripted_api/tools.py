@@ -17,6 +17,7 @@ _SHELLS = ("Bash", "bash", "run_shell_command", "exec_command", "shell_command",
 _READERS = (("Read", "file_path"), ("read_file", "file_path"), ("read", "filePath"))
 _WRITERS = (("Write", "file_path"), ("write_file", "file_path"), ("write", "filePath"))
 _EDITORS = (("Edit", "file_path"), ("replace", "file_path"), ("edit", "file_path"))
+_OLD_AND_NEW = (("old_string", "new_string"), ("oldString", "newString"), ("before", "after"))
 
 
 def offered(api: str, body: dict[str, Any]) -> Offered:
@@ -54,10 +55,10 @@ def wanted(call: Call, tools: Offered, folder: str) -> Wanted:
                 return name, {_key(tools, name, key): path, "content": call.new}
     for name, key in _EDITORS if call.do == "edit" else ():
         if name in tools:
-            camel = "oldString" in tools[name]["properties"]
-            old, new = ("oldString", "newString") if camel else ("old_string", "new_string")
-            arguments = {"filePath" if camel else key: path, old: call.old, new: call.new}
-            if "instruction" in tools[name]["properties"]:
+            properties = tools[name]["properties"]
+            old, new = next((words for words in _OLD_AND_NEW if words[0] in properties), _OLD_AND_NEW[0])
+            arguments = {_key(tools, name, key): path, old: call.old, new: call.new}
+            if "instruction" in properties:
                 arguments["instruction"] = "scripted"
             return name, arguments
     if "exec_command" in tools or "apply_patch" in tools or "exec" in tools:

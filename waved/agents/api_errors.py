@@ -26,11 +26,11 @@ _OVERLOADED = re.compile(
 )
 
 _NO_SESSION = re.compile(
-    r"no conversation found|no rollout found|session not found|invalid session identifier|no saved session found"
+    r"no conversation found|no rollout found|session not found|invalid session identifier|no (?:saved )?session found"
     r"|no previous sessions found",
     re.IGNORECASE,
 )
-"""What claude, codex, opencode, gemini and qwen say when the session they are to go on with is not there."""
+"""What claude, codex, opencode, gemini, goose and qwen say when the session they are to go on with is not there."""
 
 
 def cause_of(status: int = 0, name: str = "", message: str = "") -> Cause:

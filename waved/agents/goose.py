@@ -1,4 +1,4 @@
-"""goose: `goose run` (github.com/block/goose)."""
+"""goose: `goose run` (npm @aaif/goose-acp)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GooseProgram(AgentProgram):
     name = "goose"
     executable = "goose"
     passes: tuple[str, ...] = (*PROVIDER_VARIABLES, "DATABRICKS_*", "GOOGLE_API_KEY", "GOOSE_*", "OLLAMA_HOST")
-    install_hint = "see https://block.github.io/goose/docs/getting-started/installation"
+    install_hint = "install it with: npm install -g @aaif/goose-acp"
     can_resume = True
     version_command = ("goose", "--version")
 

@@ -1,10 +1,10 @@
-"""Reads what `goose run --output-format stream-json` prints, as its sources of the year 2026 write it.
+"""Reads what `goose run --output-format stream-json` prints, as seen of 1.50.0 (tests/fixtures/agents/goose-*).
 
 * What the agent says comes in pieces; tools as requests and responses inside messages.
 * `complete` is the end, with the tokens and cost of the whole session, and so of the runs that it resumes, too. Older
   versions tell one figure only: the tokens of the last call.
-* A failed call to the API is an `error` in newer versions. In older ones it is something the agent says; `complete` and
-  exit status 0 follow.
+* A failed call to the API is an `error` when it cannot log in. Else, and in older versions always, it is something the
+  agent says; `complete` and exit status 0 follow.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SAID_ERROR = re.compile(
     r"|(The provider refused this request\..*)|(Unable to continue: .*)",
     re.DOTALL,
 )
-"""What an older goose says instead of an `error`."""
+"""What it says instead of an `error`, or in it."""
 
 
 class GooseReader(LineReader):
@@ -89,7 +89,9 @@ class GooseReader(LineReader):
                 content = value if isinstance(value, list) else table(value).get("content")
                 ok = result.get("status") == "success" and table(value).get("isError") is not True
                 detail = "" if ok else clip(result.get("error"))
-                self._found.append(ToolEnded(text(block.get("id")), ok, size_of(content), detail=detail))
+                code = table(table(value).get("structuredContent")).get("exit_code")
+                known = code if isinstance(code, int) and 0 <= code <= 255 else None
+                self._found.append(ToolEnded(text(block.get("id")), ok, size_of(content), known, detail))
             elif kind in ("thinking", "reasoning"):
                 self._found.append(Thinking())
             elif kind == "error" or block.get("notificationType") == "creditsExhausted":
@@ -97,6 +99,9 @@ class GooseReader(LineReader):
                 self._failed(said or text(block.get("notificationType")))
 
     def _failed(self, error: str) -> None:
+        said = _SAID_ERROR.search(error)
+        if said is not None:
+            error = clip(next(filter(None, said.groups())))
         self._error = error
         if cause_of(message=error) == "rate-limited":
             self._limited = RateLimited(self.provider, reset_in(error), error)
@@ -116,9 +121,8 @@ class GooseReader(LineReader):
         missing = self._meter.up_to(total)
         if missing is not None:
             self._found.append(missing)
-        said = _SAID_ERROR.search(self.last_words)
-        if said is not None and not self._error:
-            self._failed(clip(next(filter(None, said.groups()))))
+        if not self._error and _SAID_ERROR.search(self.last_words):
+            self._failed(self.last_words)
         if not self._error:
             self._conclude(Result(True, "complete", self.last_words))
 

@@ -47,7 +47,7 @@ def found(name: str, kind: type) -> list[Any]:
 # --- what they find -----------------------------------------------------------------------------------------------
 
 WITHOUT_TOKENS = {"claude-sigint", "codex-sigterm", "codex-429", "codex-429-reset"}
-WITHOUT_TOKENS |= {"goose-429", "gemini-sigterm", "opencode-sigterm", "mini-sigterm", "mini-401"}
+WITHOUT_TOKENS |= {"goose-sigterm", "gemini-sigterm", "opencode-sigterm", "mini-sigterm", "mini-401"}
 """Ended before the program said what it used: it keeps that to itself (docs/agents.md)."""
 PARTLY = {"claude-sigterm"}
 """Ended in the midst: of the last answer only the first moment's output is known."""
