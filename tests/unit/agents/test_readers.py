@@ -230,6 +230,10 @@ def test_an_error_inside_a_message_of_goose_is_a_failure(block: dict[str, str]) 
     assert reader.judge(0, None).ok is False
 
 
+def test_goose_tells_how_its_commands_ended() -> None:
+    assert [ended.exit_code for ended in found("goose-edit", ToolEnded)] == [0, None, 0]
+
+
 # --- how it is cut ------------------------------------------------------------------------------------------------
 
 
@@ -433,6 +437,7 @@ def test_fifty_megabytes_without_an_end_are_not_kept() -> None:
         ("gemini", 'Error resuming session: Invalid session identifier "1111".\n  Use --list-sessions to see them.'),
         ("gemini", "Error resuming session: No previous sessions found for this project."),
         ("opencode", "Error: Session not found"),
+        ("goose", "Error: No session found with name 'waved-x-a.1'"),
         ("qwen", "No saved session found with ID 1111. Run `qwen --resume` without an ID to choose one."),
     ],
 )
