@@ -24,6 +24,7 @@ _VALUES: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False),
     float | None: st.none() | st.floats(allow_nan=False),
     list[str]: st.lists(_TEXT, max_size=3),
+    list[list[str]]: st.lists(st.lists(_TEXT, max_size=3), max_size=3),
     dict[str, list[list[str]]]: st.dictionaries(_TEXT, st.lists(st.lists(_TEXT, max_size=3), max_size=3), max_size=3),
     dict[str, str]: st.dictionaries(_TEXT, _TEXT, max_size=3),
     dict[str, Any]: st.dictionaries(_TEXT, st.integers(0, 9) | st.lists(_TEXT, max_size=2), max_size=3),
