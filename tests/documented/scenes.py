@@ -6,6 +6,7 @@ Two things are read off the screen in a reader's place: ids (sessions, snapshots
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Scene:
     """It asks, and the reader says yes."""
     on_terminal: bool = False
     """It needs one; it is left with `q`."""
+    if_there: str = ""
+    """A program that a machine may lack: without it the command cannot be tried."""
     undo: str = ""
     """What a reader types afterwards."""
 
@@ -66,7 +69,8 @@ SCENES = (
     Scene(r"waved --end-leftovers", "no daemon"),
     Scene(r"cd ~/\.local/state/waved/snapshots/NAME-HASH", "ended"),
     Scene(r"git --git-dir=git"),  # in the folder that the line before has led to
-    Scene(r"python docs/(man|agents)/build\.py|python -m waved\.plan\.reference|man -l \S+", "pages"),
+    Scene(r"python docs/(man|agents)/build\.py|python -m waved\.plan\.reference", "pages"),
+    Scene(r"man -l \S+", "pages", if_there="man"),
 )
 """The first that fits counts."""
 
@@ -110,6 +114,8 @@ def tried(shown: Shown, world: World) -> str:
         return ""
     if scene is None:
         return f"{shown.place}: no scene runs `{shown.text}`: see tests/documented/scenes.py"
+    if scene.if_there and not shutil.which(scene.if_there):
+        return ""
     world.typed.add(shown.text)
     world.prepare(scene.needs)
     command = typed(shown.text, world)
