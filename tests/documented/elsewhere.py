@@ -55,8 +55,8 @@ ELSEWHERE = (
         r"python -m tests\.tutorial", "it writes the page", "tests/integration/test_tutorial.py", "reader.follow(block)"
     ),
     Elsewhere(
-        r"(\.venv/bin/)?python -m tests\.benchmarks\.\w+", _MINUTES, "tests/unit/benchmarks/test_benchmarks.py",
-        "importlib.import_module",
+        r"(\.venv/bin/)?python -m tests\.benchmarks\.\w+", _MINUTES, "tests/system/test_measuring.py",
+        'f"tests.benchmarks.{name}"',
     ),
     Elsewhere(r'python -c "import click, zmq, msgpack"', "it was measured once, to compare"),
     # Installing: with the network, so by the tests that are asked for.

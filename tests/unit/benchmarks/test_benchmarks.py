@@ -17,7 +17,7 @@ from tests.benchmarks.report import Report, Row
 from tests.documents import pages
 
 NAMES = sorted({name for page in pages() for name in re.findall(r"-m tests\.benchmarks\.(\w+)", page.text)})
-"""Those that the documents tell a reader to run."""
+"""Those that the documents tell a reader to run; tests/system/test_measuring.py does, when it is asked for."""
 
 
 @pytest.fixture
