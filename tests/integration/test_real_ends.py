@@ -26,6 +26,7 @@ from tests.record_agents import EDIT, SUBMIT
 from tests.scripted_api import Call, ScriptedApi, Turn
 from waved.agents.registry import find_program
 
+pytestmark = pytest.mark.timeout(300)
 SLOWEST = 100.0
 LIMIT = "40s"
 """Time enough for eight programs that start at once to be in the midst of their work."""

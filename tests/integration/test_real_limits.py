@@ -18,15 +18,18 @@ from typing import Any, Literal
 import pytest
 
 from tests.agent_programs import KEY, executable_of
-from tests.integration.real_programs import SLOWEST, SUBSCRIPTION, agent, at_home, limit_until, shown
+from tests.integration.real_programs import SUBSCRIPTION, agent, at_home, limit_until, shown
 from tests.live import Daemon, agent_of, assignments, plan_of, wait_for, wave_of
 from tests.record_agents import SUBMIT
 from tests.scripted_api import Call, ScriptedApi, Turn
 
+pytestmark = pytest.mark.timeout(300)
 PAUSES = {"claude": 6.0, "mini": 20.0}
 """Seconds the provider takes no calls, by the program of `second`: time for it to be refused (mini tries for ten), and
 for what goes on meanwhile to begin.
 """
+SLOWEST = 100.0
+"""Seconds for what is waited for: at the end three programs work one after another, of which two take ten to start."""
 SONNET = "anthropic/claude-sonnet-4-20250514"
 CALLERS = ("first", "second", "third")
 """Agents of the provider that refuses."""
