@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -43,6 +40,9 @@ def start(idle_exit: float | None = None, log_file: Path | None = None, wait: fl
     in the state folder; what a daemon that cannot even start prints is there too. Raises ResourceError with what the
     daemon said when it could not start. Another caller starting one at the same instant is no error.
     """
+    import subprocess  # most callers find a daemon that runs
+    import threading
+
     reading, writing = os.pipe()
     try:
         arguments = [sys.executable, "-m", "waved", "--ready-fd", str(writing)]
@@ -83,6 +83,8 @@ def _log_stream(log: Path) -> IO[bytes]:
 
 def _first_line(descriptor: int, seconds: float) -> str:
     """What the daemon says of itself: "ready", or why not."""
+    import select
+
     said = b""
     deadline = time.monotonic() + seconds
     while b"\n" not in said and len(said) < _MAX_WORD:

@@ -28,6 +28,8 @@ BASE = (
 
 PREVIEW, NOTIFY = "@preview", "@notify"
 """Where their values stand beside those of agents."""
+_PLAIN = re.compile(r"\w+")
+"""A pattern that only its own name matches."""
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 Values = dict[str, str]
 
@@ -151,11 +153,13 @@ def _take_env(
 
 
 def _matching(patterns: Iterable[str], env: Mapping[str, str]) -> Values:
-    globs = tuple(patterns)
+    # Most are plain names: a pattern is compiled for each glob, which a command line that starts fast has no time for.
+    names = set(patterns)
+    globs = [name for name in names if not _PLAIN.fullmatch(name)]
     return {
         name: value
         for name, value in env.items()
-        if any(fnmatchcase(name, glob) for glob in globs) and _is_text(name) and _is_text(value)
+        if (name in names or any(fnmatchcase(name, glob) for glob in globs)) and _is_text(name) and _is_text(value)
     }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -175,7 +174,7 @@ def with_token(method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """Parameters of a request, with what lets a daemon know it again if it is asked twice."""
     found = dict(params or {})
     if method == "session.submit":
-        found.setdefault("token", secrets.token_hex(16))
+        found.setdefault("token", os.urandom(16).hex())
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +75,8 @@ def locate(environ: Mapping[str, str] | None = None) -> Locations:
     elif env.get("XDG_RUNTIME_DIR"):
         runtime_path = Path(env["XDG_RUNTIME_DIR"]) / "waved"
     else:
+        import tempfile  # a client that knows where to look starts without it
+
         runtime_path = Path(tempfile.gettempdir()) / f"waved-{os.getuid()}"
     return Locations(state_path.absolute(), runtime_path.absolute())
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from waved.errors import NotFoundError
-from waved.workspace import git
+from waved.workspace import git, refs
 from waved.workspace.git import Git
 from waved.workspace.records import Change, Label, Size, Skipped, Snapshot, SnapshotError
 from waved.workspace.writer import ABOUT_FILE
@@ -94,9 +94,11 @@ class Store:
             return
         shutil.rmtree(self.git_dir, ignore_errors=True)
         self.git_dir.mkdir(mode=0o700)
-        self.git.run("init", "-q", "--bare", "--template=", "--object-format=sha1", "--initial-branch=none")
+        # What `git init --bare` makes (gitrepository-layout(5)), without a process: an agent's start waits for it.
+        for folder in ("objects/info", "objects/pack", "refs/heads", "info"):
+            (self.git_dir / folder).mkdir(parents=True)
         (self.git_dir / "config").write_text(CONFIG)
-        (self.git_dir / "info").mkdir(exist_ok=True)
+        (self.git_dir / "HEAD").write_text("ref: refs/heads/none\n")
         (self.git_dir / "info" / "attributes").write_text(ATTRIBUTES)
         (self.git_dir / "description").write_text("Snapshots of waved: see workspace.json beside this folder.\n")
         (self.git_dir / "waved").write_text("1\n")
@@ -120,6 +122,12 @@ class Store:
 
     def newest_ref(self) -> tuple[str, str] | None:
         """Ref and commit of the newest snapshot."""
+        try:
+            return refs.newest(self.git_dir, REFS)
+        except refs.UnreadableRefsError:
+            return self._newest_by_git()
+
+    def _newest_by_git(self) -> tuple[str, str] | None:
         out = self.git.run("for-each-ref", "--sort=-refname", "--count=1", "--format=%(refname) %(objectname)", REFS)
         words = out.decode().split()
         return (words[0], words[1]) if words else None
