@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -30,19 +29,18 @@ def leave(patience: float = PATIENCE) -> None:
     import structlog  # after `waved.log`, which keeps out of it what a daemon does not need
 
     left = _children()
-    structlog.get_logger("waved").error("daemon.end-forced", threads=hanging, ended=left)
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)  # git, and what it has started
-            else:
-                os.kill(pid, signal.SIGKILL)
+    structlog.get_logger("waved").error("daemon.end-forced", threads=hanging, ended=[child.name for child in left])
+    for child in left:
+        tree.send(child, signal.SIGSTOP)  # it starts nothing more
+        tree.kill(child.pid)
+        tree.send(child, signal.SIGKILL)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _children() -> list[int]:
+def _children() -> list[tree.Process]:
     """Programs that this process runs for itself: agents and their workers have sessions of their own (setsid(2))."""
     mine = os.getsid(0)
-    return [pid for pid in tree.children(os.getpid()) if tree.session_of(pid) == mine]
+    found = [tree.look(pid) for pid in tree.children(os.getpid()) if tree.session_of(pid) == mine]
+    return [process for process in found if process is not None]

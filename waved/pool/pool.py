@@ -47,6 +47,10 @@ SHORTAGE_PAUSE = 0.5
 """Seconds without asking for workers after none could be made."""
 ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
+SETTLE_EACH, SETTLE_MOST = 0.001, 0.25
+"""Seconds, for each run of a batch, in which a worker whose program runs leaves the processors to those that are still
+to start theirs.
+"""
 GONE_PATIENCE = 5.0
 """Seconds to wait for the zygote to have ended what a dead worker left, before the run is reported lost."""
 
@@ -236,9 +240,10 @@ class Pool:
         together = [worker for worker in here if self._shot.is_next(worker.shot)]
         if len(together) < 2:
             together = []
+        settle = min(SETTLE_EACH * len(together), SETTLE_MOST)
         for worker in together:
             worker.released = True
-            self._send(worker, {"limits": worker.limits})
+            self._send(worker, {"limits": {**worker.limits, "settle": settle}})
             failpoints.hit("pool.between-releases")
         if together:
             self._shot.fire()

@@ -5,9 +5,9 @@ another, which costs a fraction of a new process. What it does is driven by one 
 run's output pipes and its own deadlines. It does not need the daemon (`waved.pool.line`).
 
 Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `withdraw`, `limits`
-{timeout, timeout_of} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace}, `freeze`,
-`thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `stalled` {state, silent, limit},
-`progressed`, `ended` {record}, and `hello` after a reconnection.
+{timeout, timeout_of, settle} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace},
+`freeze`, `thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `stalled` {state,
+silent, limit}, `progressed`, `ended` {record}, and `hello` after a reconnection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MAX_SHOWN = 500
 """Characters of one word of a command line in the journal."""
 RUNS_EACH = 200
 """Runs a worker serves in its life."""
-SETTLING = 0.1
+SETTLING = 0.5
 """Seconds after the start in which a worker does nothing that can wait: others of the wave are being exec'ed."""
 
 
@@ -101,6 +101,12 @@ class Worker:
         """Keeps the limits of the run, where the plan sets any."""
         self.freeze_asked = False
         """Before the program was started: it is frozen as soon as it is."""
+        self.settle = 0.0
+        """Seconds in which others of the wave are still to be started: till then, or until something happens, nothing
+        is done that can wait.
+        """
+        self.announced = False
+        """Whether the daemon was told of the start."""
         self.described = False
         """Whether it is written down for people what is run."""
 
@@ -230,6 +236,14 @@ class Worker:
         if spec.get("sandbox") is not None:
             self.ending.spare, self.outcome.sandboxed = pid, True
         self.ending.begin(limits["timeout"], limits["timeout_of"], spec["stop_grace"], spec["leftover_grace"])
+        self.settle = limits.get("settle", 0.0)
+        if not self.settle:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Tell the daemon that the program runs, and write down which process it is."""
+        self.announced = True
+        pid = self.outcome.pid
         self.line.tell({"started": self._started()})
         failpoints.hit("worker.after-started")
         with contextlib.suppress(OSError):
@@ -269,6 +283,9 @@ class Worker:
                 poller.register(fd, select.POLLIN)
             watched = wanted
             ready = [fd for fd, _ in poller.poll(self._patience())]
+            if not self.announced:
+                self._announce()
+                continue
             printed = False
             for fd in ready:
                 if fd in self.capture.streams:
@@ -321,6 +338,8 @@ class Worker:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is to be done even if nothing happens; None: nothing is."""
+        if not self.announced:
+            return self.settle * 1000
         due = self.ending.patience()
         if self.behind is not None and (soon := self.behind.patience()) is not None:
             due = soon if due is None else min(due, soon)

@@ -232,6 +232,7 @@ def events_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     due = reactor.clock.now() + wait if wait > 0 else None
     if len(kinds) > len(ev.KINDS):
         raise BadRequestError("events.read: more `kinds` than there are")
+    reactor.tell_now()
     reactor.followers.ask(
         session_id, frozenset(kinds), after, limit, due, lambda result: reactor.server.answer(asked, result)
     )

@@ -390,8 +390,13 @@ class Reactor:
                 self.server.answer(asked, result)
 
     def _tell(self) -> None:
-        """Tell followers and the log what was journalled."""
+        """Tell followers and the log what was journalled, when that is due."""
         if self._untold and (not self.pool.starting or self.clock.now() >= self._tell_due):
+            self.tell_now()
+
+    def tell_now(self) -> None:
+        """Whoever asks what has happened is told all that is in the journal."""
+        if self._untold:
             untold, self._untold = self._untold, []
             failpoints.hit("followers.before-publish")
             self.followers.publish(untold)
