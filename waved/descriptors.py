@@ -9,16 +9,23 @@ import resource
 
 _SPARE = 16_384
 """More than clients can open in the time of a slow turn; a quarter of the limit where that is less."""
+_OWN = "/proc/self/fd"
 
 
 def descriptors_left() -> int:
-    """Descriptors until the limit, counted from the lowest free one: at least as many as that are left."""
+    """Descriptors until the limit."""
+    return max(0, limit() - _count())
+
+
+def _count() -> int:
+    """How many are open."""
+    told = os.stat(_OWN).st_size  # noqa: PTH116 — for every client that comes or goes; Linux 6.2 tells it (proc(5))
+    if told:
+        return told
     try:
-        lowest = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        return len(os.listdir(_OWN)) - 1  # noqa: PTH208 — the one it is read through is not counted
     except OSError:
-        return 0
-    os.close(lowest)
-    return limit() - lowest
+        return limit()
 
 
 def limit() -> int:

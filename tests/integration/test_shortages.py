@@ -6,6 +6,7 @@ What needs root or control groups is skipped without them, and says so.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
@@ -250,10 +251,13 @@ def contained(short_tmp: Path, request: pytest.FixtureRequest) -> Iterator[Daemo
 @pytest.mark.parametrize("contained", [("pids", {"pids.max": "70"})], indirect=True)
 def test_without_processes_to_be_had_runs_wait_and_are_started_once(contained: Daemon, workspace: Path) -> None:
     names = [f"a{number:02}" for number in range(60)]
-    agents = [agent_of(name, ["sh", "-c", f"echo {name} >> ledger; exec sleep 0.5"]) for name in names]
-    session = contained.submit(unkept(wave_of("w", *agents)), workspace)  # git needs processes of its own
-    wait_for(lambda: "no process can be made" in problems(contained))
-    assert contained.view(session)["state"] == "running"
+    # Each stays, without a process more, until all others that can be had are there.
+    agents = [agent_of(name, ["sh", "-c", f"echo {name} >> ledger; exec flock -s 9 9< gate"]) for name in names]
+    with (workspace / "gate").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        session = contained.submit(unkept(wave_of("w", *agents)), workspace)  # git needs processes of its own
+        wait_for(lambda: "no process can be made" in problems(contained))
+        assert contained.view(session)["state"] == "running"
     view = contained.settled(session)
     assert view["outcome"] == "succeeded"
     assert started(workspace) == names
