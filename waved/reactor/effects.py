@@ -30,6 +30,7 @@ from waved.reactor import forecast
 from waved.reactor.admission import granted
 from waved.reactor.clock import Clock
 from waved.reactor.guarding import Guarding
+from waved.reactor.held_starts import HeldStarts
 from waved.reactor.inbox import Helpers
 from waved.reactor.reporting import Reporting
 from waved.reactor.sessions import Sessions
@@ -69,12 +70,17 @@ class Effects:
         """Assignments whose start was decided in this turn, by session."""
         self._controllers: Controllers | None = None
         """Found out when a plan first sets limits of resources."""
+        self._held = HeldStarts(guarding.ready, WATCH_PATIENCE)
+        self._wanted: set[str] = set()
+        """Runs that something is wanted of in this turn: their start is not held."""
         self._arming: dict[str, tuple[ev.ChecklistEnded, float]] = {}
         """Sessions whose checklist waits for workers: how it ends, and until when to wait."""
 
     def perform(self, events: Sequence[ev.Event]) -> None:
         """Act on what was just journalled."""
-        starts: list[Start] = []
+        # What is to be stopped or frozen has to be there first.
+        self._wanted = {event.run for event in events if isinstance(event, ev.RunStopping | ev.RunFreezing)}
+        starts = self._held.take(self._wanted)
         for event in events:
             try:
                 self._act(event, starts)
@@ -107,7 +113,10 @@ class Effects:
             case ev.SessionSubmitted():
                 self._begin(session)
             case ev.RunStarting() if event.run in session.active:
-                starts.append(self._start(session, event))
+                start = self._start(session, event)
+                works = event.purpose in ("agent", "responder") and event.run not in self._wanted
+                if not (works and self._held.hold(session.id, start)):
+                    starts.append(start)
                 if event.purpose == "agent":
                     self._started.setdefault(session.id, []).append(event.assignment)
             case ev.CheckStarted():
@@ -236,7 +245,11 @@ class Effects:
         self.look_at_workers()
 
     def look_at_workers(self) -> None:
-        """End checklists that only waited for workers, when they are ready or have had their time."""
+        """End checklists that only waited for workers, when they are ready or have had their time; release starts that
+        waited for watched files.
+        """
+        if starts := self._held.due():
+            self._pool.release(starts)
         for session_id, (ended, due) in list(self._arming.items()):
             armed, arming = self._pool.readiness(f"{session_id}/")
             if arming and boot_seconds() < due and not self._pool.problem:
@@ -252,6 +265,8 @@ class Effects:
         """When `look_at_workers` is due at the latest; seconds since boot."""
         now = boot_seconds()
         times = [due if now < due else due + WATCH_PATIENCE for _, due in self._arming.values()]
+        if (due := self._held.next_deadline()) is not None:
+            times.append(due)
         return min(times, default=None)
 
     def _end(self, event: ev.SessionEnded) -> None:
