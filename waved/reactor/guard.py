@@ -13,7 +13,7 @@ from functools import partial
 
 from waved.domain import events as ev
 from waved.domain.state import Session
-from waved.domain.state_guards import Finding, key_of
+from waved.domain.state_guards import Finding, Reaction, key_of
 from waved.errors import ResourceError
 from waved.monitors.base import Batch, Change, Judged, Sighting, Site, Watching
 from waved.monitors.base import Running as AtWork
@@ -250,7 +250,9 @@ class Guard:
         known = guards.open_by_subject.get(key_of(seen.monitor, seen.subject))
         if seen.cleared:
             if known is not None:
-                self._tell(ev.FindingCleared(self._session.id, known, seen.summary))
+                # What waved restores is seen to be good before it is told that it is restored.
+                by = next((each.id for each in guards.reactions.values() if _restores(each, known)), "")
+                self._tell(ev.FindingCleared(self._session.id, known, f"restored by {by}" if by else seen.summary))
             return
         if any(found.by and _same(found, seen) for found in guards.cleared.values()):
             # Approved before the daemon, or this engine, began: it is told what it cannot know.
@@ -303,6 +305,10 @@ class Guard:
         self._found(Sighting(LABEL, self._problem, "critical"))
         if not session.held and session.phase == "running":
             self._tell(ev.SessionHeld(session.id, self._problem))
+
+
+def _restores(reaction: Reaction, finding: str) -> bool:
+    return reaction.finding == finding and reaction.restore == "running"
 
 
 def _same(found: Finding, seen: Sighting) -> bool:

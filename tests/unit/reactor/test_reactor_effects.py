@@ -57,7 +57,7 @@ def test_a_run_decided_and_stopped_in_one_turn_is_released_and_then_stopped(tmp_
         SimpleNamespace(inbox=SimpleNamespace(put=defects.append)),  # type: ignore[arg-type]
         SimpleNamespace(offset=0.0, now=lambda: 1.0),  # type: ignore[arg-type]
         lambda *found: defects.append(found),
-        SimpleNamespace(act=lambda *_: None, done=lambda: None),  # type: ignore[arg-type]
+        SimpleNamespace(act=lambda *_: None, done=lambda: None, ready=lambda _: False),  # type: ignore[arg-type]
         SimpleNamespace(),  # type: ignore[arg-type]
     )
     effects.perform(turn)
