@@ -21,12 +21,14 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENCE, what: C
     """Wait until `condition` returns something true, and return that; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
+        begun = time.monotonic()
         found = condition()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(0.01)
+        # What is waited for needs the processor more than whoever looks.
+        time.sleep(min(0.25, max(0.01, 4 * (time.monotonic() - begun))))
 
 
 def processes_of(folder: Path) -> list[str]:

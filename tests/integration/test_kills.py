@@ -1,6 +1,7 @@
 """Whoever is killed, in whatever order: nothing of a run outlives its end, and nobody claims to know what nobody saw.
 
-Every test runs twice: with control groups, where the machine lets waved make them, and without.
+Tests run twice: with control groups, where the machine lets waved make them, and without; those in which the groups decide
+little only with `-m torture`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ def guarded(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[Daemon]
     finally:
         running.end()
     wait_for(lambda: not processes_of(short_tmp), 10, lambda: f"left behind: {processes_of(short_tmp)}")
+
+
+MARKS_FIRST = pytest.mark.parametrize(
+    "guarded", ["marks", pytest.param("groups", marks=pytest.mark.torture)], indirect=True
+)
 
 
 def has_groups(daemon: Daemon) -> bool:
@@ -111,6 +117,7 @@ def test_with_the_zygote_killed_before_the_daemon_ends_what_a_worker_leaves(guar
     assert any(line.startswith(f"{left} ") for line in event["data"]["leftovers"])
 
 
+@MARKS_FIRST
 def test_a_zygote_that_is_killed_is_replaced_and_sessions_go_on(guarded: Daemon, workspace: Path) -> None:
     plan = plan_of(
         wave_of("w", agent_of("a", "touch up; while [ ! -e go ]; do sleep 0.01; done; exit 3")),
@@ -146,6 +153,7 @@ def test_a_worker_killed_while_there_is_no_daemon_is_found_lost_and_nothing_of_i
     assert guarded.settled(session)["state"] == "held"
 
 
+@MARKS_FIRST
 def test_an_adopted_worker_that_is_killed_is_noticed_and_its_tree_ended(guarded: Daemon, workspace: Path) -> None:
     session, worker, left = begin(guarded, workspace, hidden(SCRUBBED))
     guarded.kill()
@@ -190,6 +198,7 @@ def test_in_a_group_even_a_process_without_any_mark_is_found(guarded: Daemon, wo
     assert gone(left)
 
 
+@MARKS_FIRST
 def test_many_workers_killed_at_once_are_all_noticed_soon(guarded: Daemon, workspace: Path) -> None:
     agents = [agent_of(f"a{number}", "setsid sleep 600 & sleep 600") for number in range(24)]
     session = guarded.submit(plan_of(wave_of("w", *agents), on_lost="fail"), workspace)
@@ -208,6 +217,7 @@ def test_many_workers_killed_at_once_are_all_noticed_soon(guarded: Daemon, works
     assert [line for line in processes_of(workspace) if "sleep" in line] == []
 
 
+@MARKS_FIRST
 def test_a_fork_storm_whose_worker_was_killed_is_ended(guarded: Daemon, workspace: Path) -> None:
     storm = "trap '' TERM; while :; do (trap '' TERM; sleep 5 & exec sleep 5) & sleep 0.005; done"
     session, worker, _ = begin(guarded, workspace, f'({storm}) > /dev/null 2>&1 & (setsid sh -c "{storm}" &)')
@@ -216,6 +226,7 @@ def test_a_fork_storm_whose_worker_was_killed_is_ended(guarded: Daemon, workspac
     assert [line for line in processes_of(workspace) if "sleep" in line or "trap" in line] == []
 
 
+@MARKS_FIRST
 def test_a_stopped_tree_whose_worker_was_killed_is_ended(guarded: Daemon, workspace: Path) -> None:
     stopped = f"{hidden(SCRUBBED)}; kill -STOP $(cat hidden)"
     session, worker, left = begin(guarded, workspace, stopped)
@@ -224,6 +235,7 @@ def test_a_stopped_tree_whose_worker_was_killed_is_ended(guarded: Daemon, worksp
     assert gone(left)
 
 
+@MARKS_FIRST
 def test_an_agent_that_kills_its_own_worker_loses_its_run_and_nothing_else(guarded: Daemon, workspace: Path) -> None:
     plan = plan_of(
         wave_of("w", agent_of("suicide", "kill -9 $PPID; sleep 600"), agent_of("other", "sleep 0.5")), on_lost="fail"
@@ -232,6 +244,7 @@ def test_an_agent_that_kills_its_own_worker_loses_its_run_and_nothing_else(guard
     assert (found["suicide"]["outcome"], found["other"]["outcome"]) == ("lost", "succeeded")
 
 
+@MARKS_FIRST
 def test_an_agent_that_signals_its_own_group_hits_only_itself(guarded: Daemon, workspace: Path) -> None:
     view = guarded.run(plan_of(wave_of("w", agent_of("a", "kill -9 0"), agent_of("b", "sleep 0.3"))), workspace)
     found = assignments(view)
@@ -240,6 +253,7 @@ def test_an_agent_that_signals_its_own_group_hits_only_itself(guarded: Daemon, w
     assert found["b"]["outcome"] == "succeeded"
 
 
+@MARKS_FIRST
 def test_a_daemon_that_hangs_costs_no_deadline_and_no_truth(guarded: Daemon, workspace: Path) -> None:
     plan = plan_of(
         wave_of(
