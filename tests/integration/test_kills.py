@@ -1,7 +1,7 @@
 """Whoever is killed, in whatever order: nothing of a run outlives its end, and nobody claims to know what nobody saw.
 
-Tests run twice: with control groups, where the machine lets waved make them, and without; those in which the groups decide
-little only with `-m torture`.
+Tests run twice: with control groups, where the machine lets waved make them, and without; those in which the groups
+decide little only with `-m torture`.
 """
 
 from __future__ import annotations
