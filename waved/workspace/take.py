@@ -114,7 +114,7 @@ class Taker:
             if scan is None:
                 scan = scanner.everything()
             grown = self._room(manifest, scan)
-            with Writer(self._store.git) as writer:
+            with Writer(self._store.git, first=last is None) as writer:
                 found = self._read(scan, folder, writer)
                 before = manifest.skipped()
                 if last is not None and not (found.changes or found.gone or found.modes or found.skipped != before):

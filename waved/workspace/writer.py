@@ -19,6 +19,10 @@ from waved.workspace.git import Git
 from waved.workspace.records import SnapshotError
 
 ARGUMENTS = ("fast-import", "--quiet", "--done", "--force", "--depth=0", "--date-format=raw")
+AS_A_PACK = ("-c", "fastimport.unpackLimit=1")
+"""Few objects are unpacked into files, by a process of their own, so that not every snapshot leaves a pack. The first
+one may: an agent's start waits for it.
+"""
 IDENTITY = b"waved <waved@localhost>"
 ABOUT_REF = b"refs/waved/about"
 ABOUT_FILE = "about.json"
@@ -27,8 +31,10 @@ ABOUT_FILE = "about.json"
 class Writer:
     """One snapshot being written. Use as a context manager: what was not finished is thrown away."""
 
-    def __init__(self, store: Git) -> None:
+    def __init__(self, store: Git, *, first: bool = False) -> None:
+        """`first`: there is no snapshot yet."""
         self._store = store
+        self._options = AS_A_PACK if first else ()
         self._process: subprocess.Popen[bytes] | None = None
         self._said: IO[bytes] | None = None
         self._watch: threading.Timer | None = None
@@ -105,7 +111,7 @@ class Writer:
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 — closed by __exit__
             pipe = subprocess.PIPE
             self._process = git.start(
-                ARGUMENTS, self._store.environ, stdin=pipe, stdout=pipe, stderr=self._said.fileno()
+                (*self._options, *ARGUMENTS), self._store.environ, stdin=pipe, stdout=pipe, stderr=self._said.fileno()
             )
             self._watch = threading.Timer(self._store.timeout, self._overdue)
             self._watch.daemon = True

@@ -180,7 +180,9 @@ def test_git_that_is_always_killed_is_an_error(
     first = shadow.take("first")
     fake = tmp_path / "bin" / "git"
     fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\n[ "$1" = fast-import ] && kill -9 $$\nexec /usr/bin/env PATH="$REAL" git "$@"\n')
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = fast-import -o "$3" = fast-import ] && kill -9 $$\nexec /usr/bin/env PATH="$REAL" git "$@"\n'
+    )
     fake.chmod(0o755)
     (workspace / "new").write_text("x")
     with monkeypatch.context() as patch:
@@ -321,11 +323,13 @@ def test_the_store_keeps_to_its_cap(shadow: Shadow, workspace: Path) -> None:
 
 
 def test_a_damaged_store_still_takes_snapshots(shadow: Shadow, workspace: Path) -> None:
-    first = shadow.take("first")
+    shadow.take("in a pack")
+    (workspace / "new").write_text("w")
+    first = shadow.take("in files")
     path = shadow._folder / "git" / "objects" / first.tree[:2] / first.tree[2:]
     path.unlink()
     (workspace / "new").write_text("x")
-    taken = shadow.take("second")
+    taken = shadow.take("afterwards")
     assert taken.files == 4
     path.unlink(missing_ok=True)
     assert shadow.read(taken, "README.md") == b"# read me\n"
