@@ -181,7 +181,7 @@ def test_git_that_is_always_killed_is_an_error(
     fake = tmp_path / "bin" / "git"
     fake.parent.mkdir()
     fake.write_text(
-        '#!/bin/sh\n[ "$1" = fast-import -o "$3" = fast-import ] && kill -9 $$\nexec /usr/bin/env PATH="$REAL" git "$@"\n'
+        '#!/bin/sh\ncase "$*" in *fast-import*) kill -9 $$ ;; esac\nexec /usr/bin/env PATH="$REAL" git "$@"\n'
     )
     fake.chmod(0o755)
     (workspace / "new").write_text("x")
@@ -334,7 +334,7 @@ def test_a_damaged_store_still_takes_snapshots(shadow: Shadow, workspace: Path) 
     path.unlink(missing_ok=True)
     assert shadow.read(taken, "README.md") == b"# read me\n"
     shadow._store.git.run(
-        "update-ref", "-d", "refs/waved/snapshots/" + shadow._store.snapshots()[0][0].rpartition("/")[2]
+        "update-ref", "-d", "refs/waved/snapshots/" + shadow._store.snapshots()[1][0].rpartition("/")[2]
     )
 
 
