@@ -108,23 +108,24 @@ class Taker:
         self, manifest: Manifest, last: Snapshot | None, label: Label, only: list[str] | None, *, keep: bool
     ) -> Snapshot:
         listing = Listing(self._workspace, self._path, self._limits)
-        with Folders(self._root) as folder:
+        with Folders(self._root) as folder, Writer(self._store.git, first=last is None) as writer:
+            if last is None:
+                writer.begin()  # it will be needed, and gets ready while the workspace is listed
             scanner = Scanner(folder, listing, manifest, self._limits)
             scan = None if only is None or last is None else scanner.some(only)
             if scan is None:
                 scan = scanner.everything()
             grown = self._room(manifest, scan)
-            with Writer(self._store.git, first=last is None) as writer:
-                found = self._read(scan, folder, writer)
-                before = manifest.skipped()
-                if last is not None and not (found.changes or found.gone or found.modes or found.skipped != before):
-                    if keep:
-                        manifest.put(found.rows)
-                        return replace(self._store.newest(), new=False, skipped=_named(before))
-                    return last
-                if last is not None and not keep and not (found.changes or found.gone or found.modes):
-                    return last
-                return self._write(manifest, last, label, found, writer, grown, keep=keep)
+            found = self._read(scan, folder, writer)
+            before = manifest.skipped()
+            if last is not None and not (found.changes or found.gone or found.modes or found.skipped != before):
+                if keep:
+                    manifest.put(found.rows)
+                    return replace(self._store.newest(), new=False, skipped=_named(before))
+                return last
+            if last is not None and not keep and not (found.changes or found.gone or found.modes):
+                return last
+            return self._write(manifest, last, label, found, writer, grown, keep=keep)
 
     def _read(self, scan: Scan, folder: Folders, writer: Writer) -> _Found:
         found = _Found(gone=list(scan.gone), skipped=dict(scan.skipped))

@@ -106,6 +106,10 @@ class Writer:
             raise self._failure()
         return out.decode().splitlines()
 
+    def begin(self) -> None:
+        """Start git now, and not with the first thing that is written."""
+        self._pipe()
+
     def _pipe(self) -> IO[bytes]:
         if self._process is None:
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 — closed by __exit__
