@@ -26,7 +26,7 @@ LARGE = 64 * 1024
 """Bytes of a piece that tell of a program that prints as fast as its output is taken."""
 CALM = 0.001
 """Seconds after such a piece in which nothing is read: a slice would keep that program waiting."""
-SHARE = 50
+SHARE = 200
 """While output never rests, one part in so many of the time is for reading all the same."""
 MOST_PIECES = 4096
 """Pieces of alternating streams that may wait; with more of them, the oldest are read at once."""
