@@ -107,6 +107,7 @@ def test_a_killed_worker_is_noticed_within_a_second_and_all_it_ran_is_ended(guar
     assert (view["state"], assignments(view)["a"]["outcome"]) == ("held", "lost")
 
 
+@MARKS_FIRST
 def test_with_the_zygote_killed_before_the_daemon_ends_what_a_worker_leaves(guarded: Daemon, workspace: Path) -> None:
     session, worker, left = begin(guarded, workspace, hidden(SCRUBBED))
     kill(zygote_of(guarded))
@@ -166,6 +167,7 @@ def test_an_adopted_worker_that_is_killed_is_noticed_and_its_tree_ended(guarded:
     assert event["time"] - at < 1.0
 
 
+@MARKS_FIRST
 @pytest.mark.parametrize("mark", MARKED)
 def test_all_of_waved_killed_at_once_the_next_daemon_ends_what_is_left(
     guarded: Daemon, workspace: Path, mark: str

@@ -185,6 +185,7 @@ def test_all_agents_of_the_provider_wait_until_it_takes_calls_and_nobody_else(
     assert "anthropic takes no calls" not in shown(daemon, "status", limited.session)
 
 
+@pytest.mark.torture
 def test_where_the_plan_says_so_only_who_is_refused_waits(daemon: Daemon, workspace: Path, api: ScriptedApi) -> None:
     limited = refuse(daemon, workspace, api, ONE_PROGRAM, "agent")
     limited.until("third", "running", "ended")

@@ -341,6 +341,7 @@ def test_logs_backup_restore_and_room_as_documented(service: Machine) -> None:
 # --- the command --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.torture
 def test_a_users_own_service(machine: Machine) -> None:
     runtime = f"/run/user/{machine.run('id', '-u', 'alice').stdout.strip()}"
     refused = machine.run("wavectl", "service", "install", user="alice", XDG_RUNTIME_DIR=runtime, ok=False)
@@ -407,6 +408,7 @@ def test_install_again_changes_nothing_and_uninstall_leaves_what_is_the_users(se
     assert service.run("wavectl", "service", "status", ok=False).returncode == 69
 
 
+@pytest.mark.torture
 def test_on_demand_systemd_listens_and_the_first_client_starts_it(machine: Machine) -> None:
     """The last one: what was installed before is uninstalled."""
     machine.write("/etc/waved/waved.toml", 'socket_group = "waved"\n')
