@@ -156,7 +156,8 @@ class Comparison:
         """A session of which nothing was lost ends as it would have without any kill."""
         submitted, session = events[0], events[0]["session"]
         name = submitted["data"]["plan"]["session"]["name"]
-        last = events[-1]
+        # Its report is written afterwards, where reports are.
+        last = [event for event in events if not event["kind"].startswith("report.")][-1]
         if last["kind"] != "session.ended":
             self._say(f"session {session} has not ended: {last['kind']}")
             return
