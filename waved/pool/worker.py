@@ -237,7 +237,7 @@ class Worker:
             self.ending.spare, self.outcome.sandboxed = pid, True
         self.ending.begin(limits["timeout"], limits["timeout_of"], spec["stop_grace"], spec["leftover_grace"])
         self.settle = limits.get("settle", 0.0)
-        if not self.settle:
+        if not self.settle or self.freeze_asked:  # of a freeze is told after the start
             self._announce()
 
     def _announce(self) -> None:

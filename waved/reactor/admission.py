@@ -21,6 +21,7 @@ from waved.plan.models import Control
 from waved.pool import cgroup, tree
 from waved.pool.pool import Pool
 from waved.reactor.sessions import Sessions
+from waved.reactor.specs import session_of
 
 VIEWING = frozenset(
     {
@@ -87,7 +88,7 @@ class Admission:
 
     def _agent(self, asked: Asked, run_id: str) -> Asked:
         """Requests of a run: what its plan grants."""
-        session = self._sessions.live.get(run_id.partition("/")[0])
+        session = self._sessions.live.get(session_of(run_id))
         control: Control = "none"
         if session is not None and (run := session.runs.get(run_id)) is not None:
             control = granted(session, run.purpose, run.assignment, run.agent)
@@ -178,7 +179,7 @@ class Admission:
         for entry in environment.split(b"\0"):
             if entry.startswith(b"WAVED_RUN="):
                 run = entry.removeprefix(b"WAVED_RUN=").decode(errors="replace")
-                session = self._sessions.live.get(run.partition("/")[0])
+                session = self._sessions.live.get(session_of(run))
                 return run if session is not None and run in session.runs else ""
         return ""
 

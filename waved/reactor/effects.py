@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -34,7 +34,7 @@ from waved.reactor.held_starts import HeldStarts
 from waved.reactor.inbox import Helpers
 from waved.reactor.reporting import Reporting
 from waved.reactor.sessions import Sessions
-from waved.reactor.specs import run_folder, spec_of
+from waved.reactor.specs import run_folder, session_of, spec_of
 
 ARM_PATIENCE = 2.0
 """Seconds a checklist waits for workers."""
@@ -71,19 +71,17 @@ class Effects:
         self._controllers: Controllers | None = None
         """Found out when a plan first sets limits of resources."""
         self._held = HeldStarts(guarding.ready, WATCH_PATIENCE)
-        self._wanted: set[str] = set()
-        """Runs that something is wanted of in this turn: their start is not held."""
         self._arming: dict[str, tuple[ev.ChecklistEnded, float]] = {}
         """Sessions whose checklist waits for workers: how it ends, and until when to wait."""
 
     def perform(self, events: Sequence[ev.Event]) -> None:
         """Act on what was just journalled."""
         # What is to be stopped or frozen has to be there first.
-        self._wanted = {event.run for event in events if isinstance(event, ev.RunStopping | ev.RunFreezing)}
-        starts = self._held.take(self._wanted)
+        wanted = {event.run for event in events if isinstance(event, ev.RunStopping | ev.RunFreezing)}
+        starts = self._held.take(wanted)
         for event in events:
             try:
-                self._act(event, starts)
+                self._act(event, starts, wanted)
             except Exception as error:  # noqa: BLE001 — invariant 9: a defect costs what it concerns, nothing else
                 self._on_defect(event.kind, error)
                 if isinstance(event, ev.RunStarting):
@@ -97,7 +95,8 @@ class Effects:
             if isinstance(event, ev.RunStopping) and (session := self._sessions.live.get(event.session)) is not None:
                 self._stop(session, event)
 
-    def _act(self, event: ev.Event, starts: list[Start]) -> None:
+    def _act(self, event: ev.Event, starts: list[Start], wanted: Collection[str]) -> None:
+        """Act on one event. What is to start joins `starts`, unless it has to wait and nothing is `wanted` of it."""
         session = self._sessions.live.get(event.session)
         if session is None:
             match event:
@@ -114,7 +113,7 @@ class Effects:
                 self._begin(session)
             case ev.RunStarting() if event.run in session.active:
                 start = self._start(session, event)
-                works = event.purpose in ("agent", "responder") and event.run not in self._wanted
+                works = event.purpose in ("agent", "responder") and event.run not in wanted
                 if not (works and self._held.hold(session.id, start)):
                     starts.append(start)
                 if event.purpose == "agent":
@@ -363,7 +362,7 @@ class Effects:
 
     def folder_of(self, run_id: str) -> Path:
         """The folder of a run."""
-        return run_folder(self._locations.session(run_id.partition("/")[0]), run_id)
+        return run_folder(self._locations.session(session_of(run_id)), run_id)
 
 
 def _names(paths: Sequence[str]) -> list[str]:

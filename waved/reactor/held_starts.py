@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from waved.pool.linux import boot_seconds
 from waved.pool.messages import Start
+from waved.reactor.specs import session_of
 
 
 class HeldStarts:
@@ -40,8 +41,3 @@ class HeldStarts:
     def next_deadline(self) -> float | None:
         """When `due` is due at the latest; seconds since boot."""
         return min((due for due, _ in self._held.values()), default=None)
-
-
-def session_of(run: str) -> str:
-    """The session a run belongs to."""
-    return run.partition("/")[0]

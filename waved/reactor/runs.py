@@ -18,6 +18,7 @@ from waved.reactor.effects import Effects
 from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
+from waved.reactor.specs import session_of
 
 ADOPT_RETRY = 0.02
 """Seconds between two tries to reach the worker of an earlier daemon's run."""
@@ -51,7 +52,7 @@ class Runs:
 
     def hear(self, message: Message) -> None:
         """What the pool reports."""
-        session = message.run.partition("/")[0]
+        session = session_of(message.run)
         match message:
             case Started():
                 self._fact(ev.RunStarted(session, message.run, message.pid, message.at, message.worker, message.argv))

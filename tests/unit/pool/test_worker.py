@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.live import wait_for
 from tests.unit.pool.worker_talk import heard, spec_of
 from waved.pool import record
 from waved.pool.channel import Channel, ChannelClosedError
@@ -74,3 +77,42 @@ def test_what_is_said_of_an_earlier_arming_is_not_about_this_one(channel: Channe
     heard(channel, "started")
     said = heard(channel, "ended")
     assert (said["ended"]["exit_code"], said["number"]) == (5, 2)
+
+
+def _begin_together(channel: Channel, folder: Path, command: str, settle: float, *before: dict[str, object]) -> None:
+    """A run that starts with others, on a shot; what is said `before` it is said after the arming."""
+    shot = os.eventfd(0)
+    try:
+        channel.send({"arm": spec_of(folder, "a", command)}, (shot,))
+        heard(channel, "armed")
+        for message in before:
+            channel.send(message)
+        channel.send({"limits": {"timeout": None, "timeout_of": "agent", "settle": settle}})
+        os.eventfd_write(shot, 1)
+    finally:
+        os.close(shot)
+
+
+def test_a_start_is_told_when_others_have_had_their_time(channel: Channel, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    _begin_together(channel, tmp_path, f"touch {tmp_path}/up; exec sleep 600", 0.5)
+    wait_for((tmp_path / "up").exists)
+    assert time.monotonic() - begun < 0.5, "the program itself waits for nothing"
+    heard(channel, "started")
+    assert time.monotonic() - begun >= 0.5
+    channel.send({"stop": {"reason": "over", "grace": 0.1}})
+    assert heard(channel, "ended")["ended"]["outcome"] == "stopped"
+
+
+def test_a_start_is_told_as_soon_as_anything_happens_and_first(channel: Channel, tmp_path: Path) -> None:
+    _begin_together(channel, tmp_path, "exit 3", 600.0)
+    heard(channel, "started")
+    assert heard(channel, "ended")["ended"]["exit_code"] == 3
+
+
+def test_what_is_frozen_at_its_start_is_told_to_have_started_first(channel: Channel, tmp_path: Path) -> None:
+    _begin_together(channel, tmp_path, "exec sleep 600", 600.0, {"freeze": True})
+    heard(channel, "started")
+    assert heard(channel, "frozen")["frozen"]["ok"]
+    channel.send({"stop": {"reason": "over", "grace": 0.1}})
+    assert heard(channel, "ended")["ended"]["outcome"] == "stopped"
