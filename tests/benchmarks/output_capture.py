@@ -23,11 +23,14 @@ from tests.benchmarks import peers
 from tests.benchmarks.harness import Daemon, daemon, scratch
 from tests.benchmarks.probe import BenchmarkError, Stamps
 from tests.benchmarks.report import Report, Row, median, run
+from waved.pool.segments import segments
 
 MEGABYTE = 1_000_000
 SHARE_OF_FLOOR = 0.6
 Measured = tuple[float, dict[str, Any]]
 """Seconds, and what else was seen."""
+Output = Sequence[Path]
+"""The files that hold what one program printed, in their order."""
 
 
 class Memory:
@@ -62,22 +65,26 @@ class Memory:
                         self.peak[name] = max(self.peak.get(name, 0), size)
 
 
-def _complete(stamps: Stamps, files: Callable[[], Sequence[Path]], count: int, size: int) -> float:
-    """Seconds from the first exec until `count` files have `size` bytes each; raises when one gets more."""
+def _complete(stamps: Stamps, outputs: Callable[[], Sequence[Output]], count: int, size: int) -> float:
+    """Seconds from the first exec until `count` outputs have `size` bytes each; raises when one gets more."""
 
     def full() -> bool:
-        sizes = [file.stat().st_size for file in files() if file.exists()]
+        sizes = [sum(file.stat().st_size for file in output if file.exists()) for output in outputs()]
         if any(found > size for found in sizes):
-            raise BenchmarkError(f"a file has {max(sizes)} bytes of {size}")
+            raise BenchmarkError(f"an output has {max(sizes)} bytes of {size}")
         return sizes.count(size) == count
 
-    peers.until(full, f"{count} files of {size} bytes", 180)
+    peers.until(full, f"{count} outputs of {size} bytes", 180)
     return time.time() - stamps.read()[0] / 1e9
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "blake2b").hexdigest()
+def _digest(output: Output) -> str:
+    digest = hashlib.blake2b()
+    for file in output:
+        with file.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
 
 
 def cat(count: int, size: int, stamps: Stamps, folder: Path) -> Measured:
@@ -90,7 +97,7 @@ def cat(count: int, size: int, stamps: Stamps, folder: Path) -> Measured:
             pipes.append((source, subprocess.Popen(["cat"], stdin=source.stdout, stdout=target)))
         assert source.stdout is not None
         source.stdout.close()
-    seconds = _complete(stamps, lambda: files, count, size)
+    seconds = _complete(stamps, lambda: [[file] for file in files], count, size)
     for pipe in pipes:
         for process in pipe:
             process.wait()
@@ -108,15 +115,16 @@ def waved(count: int, size: int, stamps: Stamps, folder: Path) -> Measured:
         expected = folder / "expected"
         with expected.open("wb") as target:
             subprocess.run(Stamps(folder / "not-counted").lines(size), check=True, stdout=target)
-        wanted = _digest(expected)
-        differing = [file for file in _outputs(running) if _digest(file) != wanted]
+        wanted = _digest([expected])
+        differing = [output for output in _outputs(running) if _digest(output) != wanted]
         if differing:
             raise BenchmarkError(f"{len(differing)} of {count} outputs differ from what was written")
         return seconds, {"bytes": "all the same", **memory.figures()}
 
 
-def _outputs(running: Daemon) -> list[Path]:
-    return list(running.state.glob("sessions/*/runs/*/output"))
+def _outputs(running: Daemon) -> list[Output]:
+    folders = running.state.glob("sessions/*/runs/*")
+    return [[Path(part.output) for part in segments(folder)] for folder in folders]
 
 
 def _of(running: Daemon) -> dict[str, list[psutil.Process]]:
@@ -133,7 +141,7 @@ def supervisord(count: int, size: int, stamps: Stamps, folder: Path) -> Measured
         with Memory(lambda: {"daemon": [psutil.Process(peer.process.pid)]}) as memory:
             peer.start()
             files = [folder / f"a{number}.out" for number in range(count)]
-            seconds = _complete(stamps, lambda: files, count, size)
+            seconds = _complete(stamps, lambda: [[file] for file in files], count, size)
         return seconds, memory.figures()
 
 
