@@ -360,7 +360,8 @@ def test_on_lost_hold_waits_for_a_person_who_may_have_it_run_again(daemon: Daemo
 
 def test_workers_killed_before_the_start_cost_nothing_but_time(short_tmp: Path, workspace: Path) -> None:
     running = Daemon(short_tmp)
-    running.environment |= {"WAVED_FAILPOINTS": "worker.after-arm=kill@0.4", "WAVED_FAILPOINTS_SEED": "1"}
+    # Each withdrawal in a row doubles the wait: with a higher chance one of 24 would not be done in time now and then.
+    running.environment |= {"WAVED_FAILPOINTS": "worker.after-arm=kill@0.25", "WAVED_FAILPOINTS_SEED": "1"}
     running.environment["WAVED_FAILPOINTS_LOG"] = str(short_tmp / "hits")
     running.start()
     try:

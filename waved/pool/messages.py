@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 Spec = dict[str, Any]
 """All a worker needs to arm a run; made by `waved.reactor.specs`."""
 WORKER_DIED = "its worker died"
+SETTLE_EACH, SETTLE_MOST = 0.001, 0.25
+"""Seconds, for each run that starts with others, in which a worker whose program runs leaves the processors to those
+that are still to start theirs.
+"""
+
+
+def session_of(run: str) -> str:
+    """The session a run belongs to: "demo-x1/api/index#2" → "demo-x1"."""
+    return run.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +94,34 @@ class Progressed:
 Message = Started | Ended | Lost | Acted | Frozen | Found | Stalled | Progressed
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a worker has to know of a run beside its spec: it depends on the moment of the start."""
+
+    timeout: float | None
+    """Seconds the run may take."""
+    timeout_of: str
+    """Whose limit that is: agent, wave, …."""
+    settle: float = 0.0
+    """Seconds after its start in which others are started, too."""
+
+    def among(self, count: int) -> Limits:
+        """The limits of a run that starts as one of `count`."""
+        return replace(self, settle=min(SETTLE_EACH * count, SETTLE_MOST))
+
+    def same_as(self, told: Limits | None) -> bool:
+        """Whether a worker that has been told others holds to these."""
+        return told is not None and (told.timeout, told.timeout_of) == (self.timeout, self.timeout_of)
+
+    def message(self) -> dict[str, Any]:
+        """As it is sent."""
+        return asdict(self)
+
+
 @dataclass(slots=True)
 class Start:
     """A run to be started: its spec, and the limits that are known only now."""
 
     run: str
     spec: Spec
-    timeout: float | None
-    timeout_of: str
+    limits: Limits

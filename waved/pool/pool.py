@@ -12,7 +12,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from waved.pool.messages import (
     Ended,
     Found,
     Frozen,
+    Limits,
     Lost,
     Message,
     Progressed,
@@ -34,8 +35,9 @@ from waved.pool.messages import (
     Stalled,
     Start,
     Started,
+    session_of,
 )
-from waved.pool.shot import Shot
+from waved.pool.shot import Shot, Shots
 from waved.pool.zygotes import Zygotes
 
 MAX_WARM = 256
@@ -47,10 +49,6 @@ SHORTAGE_PAUSE = 0.5
 """Seconds without asking for workers after none could be made."""
 ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
-SETTLE_EACH, SETTLE_MOST = 0.001, 0.25
-"""Seconds, for each run of a batch, in which a worker whose program runs leaves the processors to those that are still
-to start theirs.
-"""
 GONE_PATIENCE = 5.0
 """Seconds to wait for the zygote to have ended what a dead worker left, before the run is reported lost."""
 
@@ -66,14 +64,17 @@ class _Worker:
     armed: bool = False
     released: bool = False
     started: bool = False
-    shot: int = 0
-    """Number of the starting shot it waits for."""
+    shot: Shot | None = None
+    """The starting shot it waits for."""
+    told: Limits | None = None
+    """The limits it has been told, and starts with when it hears its shot."""
     number: int = 0
     """Of what it was armed with last; 0: by a daemon before this one. What is said to it, and what it says, is about
     that: an answer to an earlier one may still be under way."""
     turned_away: bool = False
     """It ends after what it was armed with before, and has not heard of this run."""
-    limits: dict[str, Any] = field(default_factory=dict)
+    limits: Limits | None = None
+    """Of its run, once its start has been decided."""
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Pool:
         self._news: list[Message] = []
         self._strays = False
         """A zygote has died: its workers are our children."""
-        self._shot = Shot()
+        self._shots = Shots()
         self._armed = 0
         """How often a worker was armed, each time a number of its own."""
         self._again = 0.0
@@ -190,8 +191,11 @@ class Pool:
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
-    def arm(self, run: str, spec: Spec) -> bool:
-        """Have a worker make everything ready for a run that may follow; False when no worker can be had."""
+    def arm(self, run: str, spec: Spec, limits: Limits | None = None) -> bool:
+        """Have a worker make everything ready for a run that may follow; False when no worker can be had.
+
+        `limits`: those it will have if it starts with others, so that nothing has to be said to it by then.
+        """
         worker = self._workers.get(run)
         if worker is not None and (worker.released or worker.spec == spec):
             return True
@@ -201,14 +205,19 @@ class Pool:
                 return False
             worker.run = run
             self._workers[run] = worker
-        self._armed += 1
-        worker.spec, worker.armed, worker.number = spec, False, self._armed
         try:
-            descriptor, worker.shot = self._shot.load()
+            worker.shot = self._shots.load(session_of(run))
         except OSError as error:
             self._fall_short(f"no run can be started: {error.strerror}")
+            self._drop(worker)
             return False
-        return self._send(worker, {"arm": spec}, (descriptor,))
+        self._armed += 1
+        worker.spec, worker.armed, worker.number, worker.told = spec, False, self._armed, limits
+        message = {"arm": spec} if limits is None else {"arm": spec, "limits": limits.message()}
+        if not self._send(worker, message, (worker.shot.fileno(),)):
+            self._drop(worker)
+            return False
+        return True
 
     def release(self, starts: list[Start]) -> None:
         """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
@@ -222,11 +231,10 @@ class Pool:
                 continue
             if not self.arm(start.run, start.spec):
                 reason = self.problem or "its worker could not be reached"
-                self._workers.pop(start.run, None)
                 self._news.append(Lost(start.run, reason, certain_unstarted=True))
                 continue
             worker = self._workers[start.run]
-            worker.limits = {"timeout": start.timeout, "timeout_of": start.timeout_of}
+            worker.limits = start.limits
             batch.append(worker)
         if len(batch) == 1 or all(worker.armed for worker in batch):
             self._go(batch)
@@ -234,25 +242,38 @@ class Pool:
             self._batches.append(_Batch(batch, boot_seconds() + ARM_PATIENCE))
 
     def _go(self, batch: list[_Worker]) -> None:
-        """Release them. Several are told their limits first and start on one shot: a single write wakes them all."""
+        """Release them. Those who wait for the same shot start on it: a single write wakes them all."""
         failpoints.hit("pool.before-release")
         here = [worker for worker in batch if self._workers.get(worker.run) is worker]
-        together = [worker for worker in here if self._shot.is_next(worker.shot)]
-        if len(together) < 2:
-            together = []
-        settle = min(SETTLE_EACH * len(together), SETTLE_MOST)
-        for worker in together:
-            worker.released = True
-            self._send(worker, {"limits": {**worker.limits, "settle": settle}})
-            failpoints.hit("pool.between-releases")
-        if together:
-            self._shot.fire()
+        together: dict[Shot, list[_Worker]] = {}
         for worker in here:
-            if not worker.released:
-                worker.released = True
-                self._send(worker, {"release": worker.limits})
+            if worker.shot is not None and not worker.shot.fired:
+                together.setdefault(worker.shot, []).append(worker)
+        for shot, workers in together.items():
+            if len(workers) > 1:
+                self._fire(shot, workers)
+        for worker in here:
+            if not worker.released and worker.limits is not None:
+                worker.released, worker.shot = True, None
+                self._send(worker, {"release": worker.limits.message()})
                 failpoints.hit("pool.between-releases")
         failpoints.hit("pool.after-release")
+
+    def _fire(self, shot: Shot, workers: list[_Worker]) -> None:
+        """Start all of `workers`, and nobody else. What is said before a shot is heard before it."""
+        for worker in workers:
+            worker.released = True
+        for worker in list(self._workers.values()):
+            if worker.shot is not shot:
+                continue
+            if not worker.released and worker.told is not None:
+                worker.told = None
+                if not self._send(worker, {"limits": None}):
+                    self._drop(worker)
+            elif worker.released and worker.limits is not None and not worker.limits.same_as(worker.told):
+                self._send(worker, {"limits": worker.limits.among(len(workers)).message()})
+            failpoints.hit("pool.between-releases")
+        shot.fire()
 
     def _take(self) -> _Worker | None:
         if not self._warm:
@@ -284,9 +305,13 @@ class Pool:
         for run in runs:
             worker = self._workers.get(run)
             if worker is not None and not worker.released:
-                del self._workers[run]
                 self._send(worker, {"withdraw": True})
-                self._forget(worker)
+                self._drop(worker)
+
+    def _drop(self, worker: _Worker) -> None:
+        """Let go of a worker whose run is not to be started. It ends when it hears that nobody is there any more."""
+        del self._workers[worker.run]
+        self._forget(worker)
 
     def armed_ahead(self, prefix: str = "") -> list[str]:
         """Runs with this prefix that are armed or being armed, and not released."""
@@ -430,7 +455,7 @@ class Pool:
 
     def _unarmable(self, worker: _Worker, ended: dict[str, Any]) -> None:
         """It could not be armed. If its start has been decided, that is its end; else it is found out at the start."""
-        if worker.limits:
+        if worker.limits is not None:
             self._news.append(Ended(worker.run, ended))
         elif worker.spec is not None:
             self._unstartable[worker.run] = (worker.spec, ended)
@@ -489,13 +514,12 @@ class Pool:
         What was armed ahead is forgotten. A run whose start was decided must leave a record that it never began, so
         that the next daemon starts it again: its worker writes that when the connection breaks.
         """
-        self.withdraw([run for run in self.armed_ahead() if not self._workers[run].limits])
+        self.withdraw([run for run in self.armed_ahead() if self._workers[run].limits is None])
         for worker in [*self._warm, *self._workers.values()]:
             self._forget(worker)
         self._warm.clear()
         self._workers.clear()
         self._zygotes.close()
-        self._shot.close()
         self._epoll.close()
 
 

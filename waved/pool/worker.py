@@ -4,10 +4,11 @@ Forked by the zygote, single-threaded, small. It owns one run at a time; when no
 another, which costs a fraction of a new process. What it does is driven by one poll loop over the daemon's channel, the
 run's output pipes and its own deadlines. It does not need the daemon (`waved.pool.line`).
 
-Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `withdraw`, `limits`
-{timeout, timeout_of, settle} ahead of the shot, `release` {timeout, timeout_of} without one, `stop` {reason, grace},
-`freeze`, `thaw`. To the daemon: `armed`, `started`, `frozen` {ok, processes, seconds, detail}, `stalled` {state,
-silent, limit}, `progressed`, `ended` {record}, and `hello` after a reconnection.
+Messages from the daemon: `arm` {spec} with the descriptor of a starting shot (again to change it), `limits` {timeout,
+timeout_of, settle} with it or ahead of the shot (null: it is not for this worker), `withdraw`, `release` {timeout,
+timeout_of, settle} without a shot, `stop` {reason, grace}, `freeze`, `thaw`. To the daemon: `armed`, `started`,
+`frozen` {ok, processes, seconds, detail}, `stalled` {state, silent, limit}, `progressed`, `ended` {record}, and `hello`
+after a reconnection.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Worker:
         self.number = 0
         """Of what it was armed with last: what is said of another is about what is over. 0: that was not told."""
         self.limits: dict[str, Any] | None = None
-        """Limits that came ahead of the shot; without them the shot is not for us."""
+        """Limits that came ahead of the shot; without them it is not for us."""
         self.ending = Ending()
         self.freezer = Freezer(being.group)
         self.stall: Stall | None = None
@@ -121,6 +122,7 @@ class Worker:
                 if "arm" in message:
                     self._withdraw()
                     self.number = message.get("number", 0)
+                    self.limits = message.get("limits")
                     failpoints.hit("worker.before-claim")
                     self._claim(message["arm"])
                     failpoints.hit("worker.after-claim")

@@ -19,9 +19,9 @@ from waved.ipc.caller import Caller, still_lives
 from waved.ipc.server import Asked, Server, unauthorised
 from waved.plan.models import Control
 from waved.pool import cgroup, tree
+from waved.pool.messages import session_of
 from waved.pool.pool import Pool
 from waved.reactor.sessions import Sessions
-from waved.reactor.specs import session_of
 
 VIEWING = frozenset(
     {

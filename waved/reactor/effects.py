@@ -24,7 +24,7 @@ from waved.plan.reporting import own_files
 from waved.pool import cgroup, controllers
 from waved.pool.controllers import Controllers
 from waved.pool.linux import boot_seconds
-from waved.pool.messages import Start
+from waved.pool.messages import Limits, Start, session_of
 from waved.pool.pool import Pool
 from waved.reactor import forecast
 from waved.reactor.admission import granted
@@ -34,7 +34,7 @@ from waved.reactor.held_starts import HeldStarts
 from waved.reactor.inbox import Helpers
 from waved.reactor.reporting import Reporting
 from waved.reactor.sessions import Sessions
-from waved.reactor.specs import run_folder, session_of, spec_of
+from waved.reactor.specs import run_folder, spec_of
 
 ARM_PATIENCE = 2.0
 """Seconds a checklist waits for workers."""
@@ -123,7 +123,7 @@ class Effects:
             case ev.RunEnded():
                 self._read_reports(session, event)
             case ev.GateStarted() if not event.assignment:
-                self._arm_ahead(session, forecast.first_of_wave(session, session.wave + 1))
+                self._arm_wave(session, session.wave + 1)
 
     def look_ahead(self) -> None:
         """Make ready what may start next, so that it never waits for a fork; called when the turn's work is done."""
@@ -152,7 +152,7 @@ class Effects:
         return spec
 
     def _start(self, session: Session, event: ev.RunStarting) -> Start:
-        return Start(event.run, self._spec(session, event), event.timeout, event.timeout_of)
+        return Start(event.run, self._spec(session, event), Limits(event.timeout, event.timeout_of))
 
     def _stop(self, session: Session, event: ev.RunStopping) -> None:
         run = session.runs.get(event.run)
@@ -163,7 +163,11 @@ class Effects:
         frozen = session.guards is not None and event.run in session.guards.frozen
         self._pool.stop(event.run, event.reason, grace, at_once=bool(event.reaction) and frozen)
 
-    def _arm_ahead(self, session: Session, nodes: Sequence[Node]) -> None:
+    def _arm_wave(self, session: Session, index: int) -> None:
+        """Make ready what starts with a wave, all at once, and most likely with its own limits of time."""
+        self._arm_ahead(session, forecast.first_of_wave(session, index), together=True)
+
+    def _arm_ahead(self, session: Session, nodes: Sequence[Node], *, together: bool = False) -> None:
         """Make runs ready before their start is decided."""
         self._pool.prepare(len(nodes))
         for node in nodes:
@@ -177,7 +181,8 @@ class Effects:
                 tasks=[task.name for task in node.tasks],
                 failure=node.failure,
             )
-            self._pool.arm(likely.run, self._spec(session, likely))
+            limits = Limits(node.agent.timeout, likely.timeout_of).among(len(nodes)) if together else None
+            self._pool.arm(likely.run, self._spec(session, likely), limits)
 
     # --- sessions -----------------------------------------------------------------------------------------------
 
@@ -199,7 +204,7 @@ class Effects:
     def _begin(self, session: Session) -> None:
         self.keep_limits(session)
         self.run_checklist(session)
-        self._arm_ahead(session, forecast.first_of_wave(session, 0))
+        self._arm_wave(session, 0)
 
     def run_checklist(self, session: Session) -> None:
         """Look at the checklist's items on a helper thread; each is reported as soon as it is known (C1)."""

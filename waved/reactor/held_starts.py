@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from waved.pool.linux import boot_seconds
-from waved.pool.messages import Start
-from waved.reactor.specs import session_of
+from waved.pool.messages import Start, session_of
 
 
 class HeldStarts:

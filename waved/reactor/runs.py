@@ -10,7 +10,7 @@ from typing import Any
 
 from waved.domain import events as ev
 from waved.pool import survivors
-from waved.pool.messages import Acted, Ended, Found, Frozen, Lost, Message, Progressed, Stalled, Started
+from waved.pool.messages import Acted, Ended, Found, Frozen, Lost, Message, Progressed, Stalled, Started, session_of
 from waved.pool.pool import Pool
 from waved.reactor import recovery
 from waved.reactor.clock import Clock
@@ -18,7 +18,6 @@ from waved.reactor.effects import Effects
 from waved.reactor.guarding import Guarding
 from waved.reactor.inbox import Helpers
 from waved.reactor.sessions import Sessions
-from waved.reactor.specs import session_of
 
 ADOPT_RETRY = 0.02
 """Seconds between two tries to reach the worker of an earlier daemon's run."""

@@ -32,11 +32,6 @@ def run_key(run: str) -> str:
     return run.partition("/")[2].replace("/", "+").replace("#", ".")
 
 
-def session_of(run: str) -> str:
-    """The session a run belongs to: "demo-x1/api/index#2" → "demo-x1"."""
-    return run.partition("/")[0]
-
-
 def run_folder(session_folder: Path, run: str) -> Path:
     """The run's folder under its session's."""
     return session_folder / "runs" / run_key(run)

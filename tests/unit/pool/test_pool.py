@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from tests.live import PATIENCE, wait_for
 from tests.unit.pool.worker_talk import spec_of
 from waved.pool import record
-from waved.pool.messages import Ended, Message, Start, Started
+from waved.pool.messages import Ended, Limits, Message, Start, Started
 from waved.pool.pool import Pool
+from waved.pool.shot import Shots
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def heard(pool: Pool, wanted: Callable[[Message], bool]) -> list[Message]:
 
 
 def start_of(folder: Path, key: str, command: str) -> Start:
-    return Start(f"s/{key}", spec_of(folder, key, command), None, "agent")
+    return Start(f"s/{key}", spec_of(folder, key, command), Limits(None, "agent"))
 
 
 def test_a_start_that_crosses_the_failure_of_its_forecast_happens_once_and_is_told(pool: Pool, tmp_path: Path) -> None:
@@ -55,11 +57,86 @@ def test_a_start_that_crosses_the_failure_of_its_forecast_happens_once_and_is_to
     assert (pool.busy, pool.warm) == (0, 1)
 
 
+def _armed(pool: Pool, count: int) -> None:
+    """Waits until so many runs are ready."""
+    poller = select.poll()
+    poller.register(pool.fileno(), select.POLLIN)
+    while pool.readiness("s/")[0] < count:
+        assert poller.poll(PATIENCE * 1000)
+        assert pool.poll() == []
+
+
+def test_a_shot_starts_those_whose_start_was_decided_and_nobody_else(pool: Pool, tmp_path: Path) -> None:
+    """All three know their limits; the start of the third has not been decided."""
+    own = Limits(None, "agent").among(3)
+    for key in "abc":
+        start = start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts; exit 3")
+        assert pool.arm(start.run, start.spec, own)
+    _armed(pool, 3)
+    pool.release([start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts; exit 3") for key in "ab"])
+    ended: list[Message] = []
+    while len(ended) < 2:
+        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    assert pool.armed_ahead("s/") == ["s/c"]
+    assert sorted((tmp_path / "starts").read_text().split()) == ["a", "b"]
+    # It stands ready still, and starts when it is to.
+    pool.release([start_of(tmp_path, "c", f"echo c >> {tmp_path}/starts; exit 3")])
+    (last,) = (message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended))
+    assert (last.run, last.record["exit_code"]) == ("s/c", 3)
+    assert (tmp_path / "starts").read_text().split()[2:] == ["c"]
+
+
+def test_other_limits_than_those_foreseen_are_told_before_the_shot(pool: Pool, tmp_path: Path) -> None:
+    starts = [start_of(tmp_path, key, "exec sleep 600") for key in "ab"]
+    for start in starts:
+        assert pool.arm(start.run, start.spec, Limits(600.0, "agent").among(2))
+    _armed(pool, 2)
+    pool.release([replace(start, limits=Limits(0.2, "wave")) for start in starts])
+    ended: list[Ended] = []
+    while len(ended) < 2:
+        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    assert {message.record["outcome"] for message in ended} == {"timed-out"}
+
+
+def test_what_is_armed_anew_has_not_been_told_its_limits(pool: Pool, tmp_path: Path) -> None:
+    """Those told first were of another spec: the shot of others is not for it."""
+    for key in "abc":
+        assert pool.arm(f"s/{key}", spec_of(tmp_path, key, "exit 3"), Limits(None, "agent").among(3))
+    _armed(pool, 3)
+    assert pool.arm("s/c", spec_of(tmp_path, "c", f"touch {tmp_path}/started"))
+    _armed(pool, 3)
+    pool.release([Start(f"s/{key}", spec_of(tmp_path, key, "exit 3"), Limits(None, "agent")) for key in "ab"])
+    ended: list[Message] = []
+    while len(ended) < 2:
+        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    assert pool.armed_ahead("s/") == ["s/c"]
+    pool.withdraw(["s/c"])
+    wait_for(lambda: not (tmp_path / "c").exists())  # its worker has read all that it was told
+    assert not (tmp_path / "started").exists()
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_shot_is_closed_when_it_is_fired_and_when_nobody_waits_any_more() -> None:
+    before = _descriptors()
+    shots = Shots()
+    first, again, other = shots.load("s"), shots.load("s"), shots.load("t")
+    assert first is again is not other
+    assert _descriptors() == before + 2
+    first.fire()
+    assert _descriptors() == before + 1
+    assert shots.load("s") is not first  # and that one is forgotten at once
+    del other
+    assert _descriptors() == before
+
+
 def test_a_forecast_that_could_not_be_made_ready_is_the_end_of_the_same_start(pool: Pool, tmp_path: Path) -> None:
     spec = {**spec_of(tmp_path, "a", ""), "command": ["no-such-program"]}
     pool.arm("s/a", spec)
     wait_for(lambda: record.read_exit(tmp_path / "a"))
-    pool.release([Start("s/a", spec, None, "agent")])
+    pool.release([Start("s/a", spec, Limits(None, "agent"))])
     (ended,) = heard(pool, lambda message: isinstance(message, Ended))
     assert isinstance(ended, Ended)
     assert ended.record["outcome"] == "not-started"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from waved.pool.messages import Start
+from waved.pool.messages import Limits, Start
 from waved.reactor import held_starts
 from waved.reactor.held_starts import HeldStarts
 
 
 def _start(run: str) -> Start:
-    return Start(run, {}, None, "agent")
+    return Start(run, {}, Limits(None, "agent"))
 
 
 def test_they_go_when_their_own_session_is_watched() -> None:
