@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waved.pool import cgroup, tree
-from waved.pool.linux import become_subreaper, offer_to_oom_killer, set_process_name
+from waved.pool.linux import become_subreaper, offer_to_oom_killer, run_when_woken, set_process_name
 from waved.pool.survivors import group_line, worker_line, zygote_line
 
 
@@ -59,6 +59,7 @@ def be_born(cradle: Cradle) -> Being:
     offer_to_oom_killer()
     os.setsid()
     become_subreaper()
+    run_when_woken()  # many programs begin at once, and the last is to be started before the first has the processor
     group = cgroup.enter(cradle.home) if cradle.home else ""
     own = os.getpid()
     mark = cradle.mark + worker_line(own, tree.start_of(own)) + (group_line(group) if group else b"")

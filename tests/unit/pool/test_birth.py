@@ -14,6 +14,7 @@ import pytest
 from waved.pool import record, tree
 from waved.pool.birth import Cradle, be_born
 from waved.pool.claim import TakenError, claim
+from waved.pool.linux import SHORT_TURN
 from waved.pool.survivors import (
     SPAWNING,
     Marks,
@@ -125,3 +126,46 @@ def test_threads_work_in_a_child_of_a_zygote_that_passed_over_the_hook_of_thread
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[2] True"
+
+
+_TURNS = """
+import ctypes, os, struct
+from waved.pool import linux
+def turn():
+    numbers = {"x86_64": 315, "aarch64": 275, "riscv64": 275, "ppc64le": 356, "s390x": 346}
+    found = ctypes.create_string_buffer(48)
+    assert linux._libc.syscall(numbers[os.uname().machine], 0, found, 48, 0) == 0
+    return linux._ATTRIBUTES.unpack(found.raw)[5]
+PREPARE
+linux.run_when_woken()
+print(turn(), os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+if os.fork() == 0:
+    print(turn(), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+"""
+
+
+def _turns(prepare: str) -> list[list[int]]:
+    """Length of a turn (nanoseconds), policy and priority of a process that is to run when it is woken, and of its
+    child.
+    """
+    command = [sys.executable, "-c", _TURNS.replace("PREPARE", prepare)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=30)
+    return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.skipif(
+    tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) < (6, 12),
+    reason="Linux before 6.12 knows no turns of a process's own",
+)
+def test_a_worker_has_short_turns_and_what_it_starts_the_usual_ones() -> None:
+    own, child = _turns("os.setpriority(os.PRIO_PROCESS, 0, 3)")
+    assert own == [SHORT_TURN, os.SCHED_OTHER, 3]
+    assert child[0] > SHORT_TURN
+    assert child[1:] == [os.SCHED_OTHER, 3]
+
+
+def test_a_policy_that_somebody_chose_is_left_alone() -> None:
+    own, child = _turns("os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))")
+    assert own == child
+    assert own[0] != SHORT_TURN
+    assert own[1] == os.SCHED_BATCH
