@@ -284,7 +284,8 @@ class Worker:
             for fd in wanted - watched:
                 poller.register(fd, select.POLLIN)
             watched = wanted
-            ready = [fd for fd, _ in poller.poll(self._patience())]
+            # In order of their numbers stdout comes first: what a program says on stderr at its end stays the last.
+            ready = sorted(fd for fd, _ in poller.poll(self._patience()))
             if not self.announced:
                 self._announce()
                 continue
