@@ -124,7 +124,7 @@ def waved(count: int, size: int, stamps: Stamps, folder: Path) -> Measured:
 
 def _outputs(running: Daemon) -> list[Output]:
     folders = running.state.glob("sessions/*/runs/*")
-    return [[Path(part.output) for part in segments(folder)] for folder in folders]
+    return [[part.output for part in segments(folder)] for folder in folders]
 
 
 def _of(running: Daemon) -> dict[str, list[psutil.Process]]:

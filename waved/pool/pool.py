@@ -270,6 +270,8 @@ class Pool:
                 worker.told = None
                 if not self._send(worker, {"limits": None}):
                     self._drop(worker)
+                    if worker.limits is not None:  # it waits for others that are to start with it
+                        self._news.append(Lost(worker.run, self.problem, certain_unstarted=True))
             elif worker.released and worker.limits is not None and not worker.limits.same_as(worker.told):
                 self._send(worker, {"limits": worker.limits.among(len(workers)).message()})
             failpoints.hit("pool.between-releases")

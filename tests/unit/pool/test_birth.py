@@ -129,7 +129,7 @@ def test_threads_work_in_a_child_of_a_zygote_that_passed_over_the_hook_of_thread
 
 
 _TURNS = """
-import ctypes, os, struct
+import ctypes, os
 from waved.pool import linux
 def turn():
     numbers = {"x86_64": 315, "aarch64": 275, "riscv64": 275, "ppc64le": 356, "s390x": 346}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from tests.live import PATIENCE, wait_for
 from tests.unit.pool.worker_talk import spec_of
 from waved.pool import record
-from waved.pool.messages import Ended, Limits, Message, Start, Started
+from waved.pool.messages import Ended, Limits, Lost, Message, Start, Started
 from waved.pool.pool import Pool
 from waved.pool.shot import Shots
 
@@ -66,6 +68,14 @@ def _armed(pool: Pool, count: int) -> None:
         assert pool.poll() == []
 
 
+def _ends(pool: Pool, count: int) -> list[Ended]:
+    """The next so many ends of runs."""
+    found: list[Ended] = []
+    while len(found) < count:
+        found += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    return found
+
+
 def test_a_shot_starts_those_whose_start_was_decided_and_nobody_else(pool: Pool, tmp_path: Path) -> None:
     """All three know their limits; the start of the third has not been decided."""
     own = Limits(None, "agent").among(3)
@@ -74,14 +84,12 @@ def test_a_shot_starts_those_whose_start_was_decided_and_nobody_else(pool: Pool,
         assert pool.arm(start.run, start.spec, own)
     _armed(pool, 3)
     pool.release([start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts; exit 3") for key in "ab"])
-    ended: list[Message] = []
-    while len(ended) < 2:
-        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    _ends(pool, 2)
     assert pool.armed_ahead("s/") == ["s/c"]
     assert sorted((tmp_path / "starts").read_text().split()) == ["a", "b"]
     # It stands ready still, and starts when it is to.
     pool.release([start_of(tmp_path, "c", f"echo c >> {tmp_path}/starts; exit 3")])
-    (last,) = (message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended))
+    (last,) = _ends(pool, 1)
     assert (last.run, last.record["exit_code"]) == ("s/c", 3)
     assert (tmp_path / "starts").read_text().split()[2:] == ["c"]
 
@@ -92,10 +100,7 @@ def test_other_limits_than_those_foreseen_are_told_before_the_shot(pool: Pool, t
         assert pool.arm(start.run, start.spec, Limits(600.0, "agent").among(2))
     _armed(pool, 2)
     pool.release([replace(start, limits=Limits(0.2, "wave")) for start in starts])
-    ended: list[Ended] = []
-    while len(ended) < 2:
-        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
-    assert {message.record["outcome"] for message in ended} == {"timed-out"}
+    assert {ended.record["outcome"] for ended in _ends(pool, 2)} == {"timed-out"}
 
 
 def test_what_is_armed_anew_has_not_been_told_its_limits(pool: Pool, tmp_path: Path) -> None:
@@ -106,13 +111,41 @@ def test_what_is_armed_anew_has_not_been_told_its_limits(pool: Pool, tmp_path: P
     assert pool.arm("s/c", spec_of(tmp_path, "c", f"touch {tmp_path}/started"))
     _armed(pool, 3)
     pool.release([Start(f"s/{key}", spec_of(tmp_path, key, "exit 3"), Limits(None, "agent")) for key in "ab"])
-    ended: list[Message] = []
-    while len(ended) < 2:
-        ended += [message for message in heard(pool, lambda one: isinstance(one, Ended)) if isinstance(message, Ended)]
+    _ends(pool, 2)
     assert pool.armed_ahead("s/") == ["s/c"]
     pool.withdraw(["s/c"])
     wait_for(lambda: not (tmp_path / "c").exists())  # its worker has read all that it was told
     assert not (tmp_path / "started").exists()
+
+
+def test_one_that_cannot_be_told_that_a_shot_is_not_for_it_is_let_go_and_reported(pool: Pool, tmp_path: Path) -> None:
+    """Its own start was decided, and waits for another that is not ready yet."""
+    own = Limits(None, "agent").among(3)
+    starts = {key: start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts") for key in "abcd"}
+    for key in "abc":
+        assert pool.arm(f"s/{key}", starts[key].spec, own)
+    _armed(pool, 3)
+    hung = pool._workers["s/c"]
+    os.kill(hung.pid, signal.SIGSTOP)
+    try:
+        pool.release([starts["c"], starts["d"]])
+        with pytest.raises(BlockingIOError):
+            while True:
+                hung.channel.send({"nothing": "x" * 1000})
+        pool.release([starts["a"], starts["b"]])
+        news = heard(pool, lambda one: isinstance(one, Lost))
+    finally:
+        os.kill(hung.pid, signal.SIGCONT)
+    (lost,) = (message for message in news if isinstance(message, Lost))
+    assert (lost.run, lost.certain_unstarted) == ("s/c", True)
+    assert "cannot be reached" in lost.reason
+    wait_for(lambda: record.read_exit(tmp_path / "c"))  # it goes on, and finds that nobody is there
+    left = record.read_exit(tmp_path / "c")
+    assert left is not None
+    assert left["outcome"] == "withdrawn"
+    heard(pool, lambda one: isinstance(one, Ended) and one.run == "s/d")
+    wait_for(lambda: len((tmp_path / "starts").read_text().split()) >= 3)
+    assert sorted((tmp_path / "starts").read_text().split()) == ["a", "b", "d"]
 
 
 def _descriptors() -> int:
