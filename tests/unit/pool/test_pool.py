@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -16,7 +17,7 @@ from tests.unit.pool.worker_talk import spec_of
 from waved.pool import record
 from waved.pool.messages import Ended, Limits, Lost, Message, Start, Started
 from waved.pool.pool import Pool
-from waved.pool.shot import Shots
+from waved.pool.shot import Shot, Shots
 
 
 @pytest.fixture
@@ -116,6 +117,28 @@ def test_what_is_armed_anew_has_not_been_told_its_limits(pool: Pool, tmp_path: P
     pool.withdraw(["s/c"])
     wait_for(lambda: not (tmp_path / "c").exists())  # its worker has read all that it was told
     assert not (tmp_path / "started").exists()
+
+
+def test_one_that_cannot_be_armed_anew_does_not_start_on_what_it_was_told_before(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(_session: str) -> Shot:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    for key in "abc":
+        spec = start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts").spec
+        assert pool.arm(f"s/{key}", spec, Limits(None, "agent").among(3))
+    _armed(pool, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(pool._shots, "load", short)
+        pool.release([start_of(tmp_path, "c", f"echo other >> {tmp_path}/starts")])
+    (lost,) = pool.poll()
+    assert isinstance(lost, Lost)
+    assert (lost.run, lost.certain_unstarted) == ("s/c", True)
+    pool.release([start_of(tmp_path, key, f"echo {key} >> {tmp_path}/starts") for key in "ab"])
+    _ends(pool, 2)
+    wait_for(lambda: record.read_exit(tmp_path / "c"))
+    assert sorted((tmp_path / "starts").read_text().split()) == ["a", "b"]
 
 
 def test_one_that_cannot_be_told_that_a_shot_is_not_for_it_is_let_go_and_reported(pool: Pool, tmp_path: Path) -> None:
