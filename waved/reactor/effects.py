@@ -124,6 +124,8 @@ class Effects:
                 self._read_reports(session, event)
             case ev.GateStarted() if not event.assignment:
                 self._arm_wave(session, session.wave + 1)
+            case ev.SnapshotTaking() if event.wave:  # before that wave, which starts when it is taken
+                self._arm_wave(session, session.wave + 1)
 
     def look_ahead(self) -> None:
         """Make ready what may start next, so that it never waits for a fork; called when the turn's work is done."""

@@ -70,6 +70,20 @@ def test_what_succeeded_is_kept_while_others_work() -> None:
     assert drive.guards.newest == "s2"
 
 
+def test_the_snapshot_before_a_wave_keeps_what_the_last_agents_left_too() -> None:
+    """Another of the same files would take the processors from the wave's start."""
+    plan = one_wave(agent("a"), agent("b"), agent("c"))
+    drive = Guarded({**plan, "wave": [*plan["wave"], {"name": "later", "agent": [agent("z")]}]})
+    drive.ends("a#1")
+    drive.ends("b#1")
+    assert drive.guards.after == "b", "one is being taken"
+    (taking,) = of([*drive.ends("c#1"), *drive.taken("s2")], ev.SnapshotTaking)
+    assert taking.wave == "later"
+    following = drive.taken(taking.snapshot)
+    assert started(following) == ["z#1"]
+    assert of(following, ev.SnapshotTaking) == []
+
+
 def test_without_snapshots_there_is_none() -> None:
     drive = Guarded({**two_waves(), "snapshots": {"enabled": False}})
     drive.ends("a#1")

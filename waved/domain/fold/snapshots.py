@@ -24,10 +24,10 @@ def _taking(session: Session, event: ev.SnapshotTaking) -> None:
     if reaction is not None:
         reaction.present, reaction.since = taking.name, event.time
         guards.lock = reaction.id
-    elif event.wave or event.label == guards.base_due:
+        return
+    guards.after = ""  # whatever of the workspace is kept from now on has what that assignment left behind
+    if event.wave or event.label == guards.base_due:
         guards.base_taking = taking.name
-    elif event.label.startswith("after "):
-        guards.after = ""
 
 
 def _taken(session: Session, event: ev.SnapshotTaken) -> None:
