@@ -39,6 +39,8 @@ def prepare(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting | Non
 
 def _invocation(spec: dict[str, Any], folder: str) -> tuple[Invocation, Acting | None]:
     context = spec["context"]
+    if "results" in spec:
+        context = {**context, "results": json.loads(spec["results"])}
     record.write_file(folder, record.CONTEXT, json.dumps(context))
     program = find_program(spec["program"])
     prompt = ""

@@ -17,6 +17,8 @@ LOCK = "lock"
 CONTROL = "control.sock"
 PROMPT = "prompt.md"
 CONTEXT = "context.json"
+_UNSHOWN = frozenset({"env", "context", "results", "prompt", "instructions"})
+"""Parts of a spec that stand in files of their own, or must not be written."""
 
 
 EXIT_ROOM = 8192
@@ -94,7 +96,7 @@ def read_exit(folder: Path) -> dict[str, Any] | None:
 
 def write_spec(folder: str, spec: dict[str, Any], argv: list[str]) -> None:
     """Write down what is run, for people: names of environment variables, never their values."""
-    shown = {name: value for name, value in spec.items() if name not in ("env", "context", "prompt", "instructions")}
+    shown = {name: value for name, value in spec.items() if name not in _UNSHOWN}
     shown["argv"] = argv
     shown["environment"] = sorted(spec.get("env", {}))
     write_file(folder, SPEC, json.dumps(shown) + "\n")

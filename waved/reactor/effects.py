@@ -33,6 +33,7 @@ from waved.reactor.guarding import Guarding
 from waved.reactor.held_starts import HeldStarts
 from waved.reactor.inbox import Helpers
 from waved.reactor.reporting import Reporting
+from waved.reactor.results import Results
 from waved.reactor.sessions import Sessions
 from waved.reactor.specs import run_folder, spec_of
 
@@ -79,9 +80,10 @@ class Effects:
         # What is to be stopped or frozen has to be there first.
         wanted = {event.run for event in events if isinstance(event, ev.RunStopping | ev.RunFreezing)}
         starts = self._held.take(wanted)
+        results = Results()
         for event in events:
             try:
-                self._act(event, starts, wanted)
+                self._act(event, starts, wanted, results)
             except Exception as error:  # noqa: BLE001 — invariant 9: a defect costs what it concerns, nothing else
                 self._on_defect(event.kind, error)
                 if isinstance(event, ev.RunStarting):
@@ -95,7 +97,7 @@ class Effects:
             if isinstance(event, ev.RunStopping) and (session := self._sessions.live.get(event.session)) is not None:
                 self._stop(session, event)
 
-    def _act(self, event: ev.Event, starts: list[Start], wanted: Collection[str]) -> None:
+    def _act(self, event: ev.Event, starts: list[Start], wanted: Collection[str], results: Results) -> None:
         """Act on one event. What is to start joins `starts`, unless it has to wait and nothing is `wanted` of it."""
         session = self._sessions.live.get(event.session)
         if session is None:
@@ -112,7 +114,7 @@ class Effects:
             case ev.SessionSubmitted():
                 self._begin(session)
             case ev.RunStarting() if event.run in session.active:
-                start = self._start(session, event)
+                start = Start(event.run, self._spec(session, event, results), Limits(event.timeout, event.timeout_of))
                 works = event.purpose in ("agent", "responder") and event.run not in wanted
                 if not (works and self._held.hold(session.id, start)):
                     starts.append(start)
@@ -141,10 +143,10 @@ class Effects:
     def _folder(self, session: Session) -> Path:
         return self._locations.session(session.id)
 
-    def _spec(self, session: Session, event: ev.RunStarting) -> dict[str, Any]:
+    def _spec(self, session: Session, event: ev.RunStarting, results: Results) -> dict[str, Any]:
         folder = self._folder(session)
         environment = self._sessions.environment(session.id, folder)
-        spec = spec_of(session, event, environment, str(folder), self._clock.offset)
+        spec = spec_of(session, event, environment, str(folder), self._clock.offset, results)
         may_ask = granted(session, event.purpose, event.assignment, event.agent) != "none"
         if may_ask:
             spec["env"]["WAVED_SOCKET"] = str(self._locations.control_socket)
@@ -152,9 +154,6 @@ class Effects:
             spec["private"] = [str(self._locations.state), str(self._locations.runtime)]
             spec["socket"] = str(self._locations.control_socket) if may_ask else ""
         return spec
-
-    def _start(self, session: Session, event: ev.RunStarting) -> Start:
-        return Start(event.run, self._spec(session, event), Limits(event.timeout, event.timeout_of))
 
     def _stop(self, session: Session, event: ev.RunStopping) -> None:
         run = session.runs.get(event.run)
@@ -172,6 +171,7 @@ class Effects:
     def _arm_ahead(self, session: Session, nodes: Sequence[Node], *, together: bool = False) -> None:
         """Make runs ready before their start is decided."""
         self._pool.prepare(len(nodes))
+        results = Results()
         for node in nodes:
             likely = ev.RunStarting(
                 session.id,
@@ -184,7 +184,7 @@ class Effects:
                 failure=node.failure,
             )
             limits = Limits(node.agent.timeout, likely.timeout_of).among(len(nodes)) if together else None
-            self._pool.arm(likely.run, self._spec(session, likely), limits)
+            self._pool.arm(likely.run, self._spec(session, likely, results), limits)
 
     # --- sessions -----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ It goes into the context file of a run and is what templates call `results` (doc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -15,6 +16,23 @@ MOST_PATHS = 2_000
 """Changed files that are named in all; each assignment has an equal share of them."""
 LONGEST_WORDS = 100_000
 """Characters of last words in all; the same."""
+
+
+class Results:
+    """What is told, as JSON. Of one turn: what agents have in common is made once for all of them, however many agents
+    are told of however many others.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, int, tuple[str, ...]], str] = {}
+
+    def text(self, session: Session, index: int, requires: Sequence[str] = ()) -> str:
+        """JSON of `results`."""
+        here = tuple(key for key in requires if session.nodes[key].wave == index)
+        about = (session.id, index, here)
+        if about not in self._texts:
+            self._texts[about] = json.dumps(results(session, index, here))
+        return self._texts[about]
 
 
 def results(session: Session, index: int, requires: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from waved.plan.models import Agent
 from waved.plan.prompts import FINDING_FIELDS
 from waved.pool import record
 from waved.reactor.preview import preview_url
-from waved.reactor.results import results
+from waved.reactor.results import Results
 
 PREVIEW, NOTIFY = "@preview", "@notify"
 """Where the values for the preview's server and for notifications stand among those of agents."""
@@ -38,8 +38,9 @@ def run_folder(session_folder: Path, run: str) -> Path:
 
 
 def spec_of(
-    session: Session, starting: ev.RunStarting, environment: Environment, session_folder: str, clock_offset: float
-) -> dict[str, Any]:
+    session: Session, starting: ev.RunStarting, environment: Environment, session_folder: str, clock_offset: float,
+    results: Results,
+) -> dict[str, Any]:  # fmt: skip
     """What a worker needs to arm this run. Limits that depend on the moment of the start are not part of it."""
     settings = session.plan.session
     # Plain strings: this is done twice for each run, and paths would take most of the time.
@@ -55,8 +56,11 @@ def spec_of(
         "clock_offset": clock_offset,
         "failure": starting.failure,
     }
-    make = {"check": _check, "preview": _preview, "monitor": _monitor, "responder": _responder}
-    return {**common, **make.get(starting.purpose, _agent)(session, starting, environment, folder)}
+    make = {"check": _check, "preview": _preview, "monitor": _monitor}
+    if starting.purpose in make:
+        return {**common, **make[starting.purpose](session, starting, environment, folder)}
+    told = {"responder": _responder, "agent": _agent}[starting.purpose]
+    return {**common, **told(session, starting, environment, folder, results)}
 
 
 def _check(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
@@ -102,7 +106,9 @@ def _command(
     }
 
 
-def _responder(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
+def _responder(
+    session: Session, starting: ev.RunStarting, environment: Environment, folder: str, results: Results
+) -> dict[str, Any]:
     agent = next(agent for agent in session.plan.responders if agent.name == starting.agent)
     wave = session.waves[max(session.wave, 0)]
     spec = _program(session, starting, environment, folder, agent, wave)
@@ -110,16 +116,19 @@ def _responder(session: Session, starting: ev.RunStarting, environment: Environm
     reaction = guards.reactions.get(starting.reaction) if guards is not None else None
     found = guards.finding(reaction.finding) if guards is not None and reaction is not None else None
     finding = {name: getattr(found, name) if found is not None else "" for name in FINDING_FIELDS}
-    spec["context"] |= {"finding": finding, "results": results(session, wave.index)}
+    spec["context"]["finding"] = finding
+    spec["results"] = results.text(session, wave.index)
     return spec
 
 
-def _agent(session: Session, starting: ev.RunStarting, environment: Environment, folder: str) -> dict[str, Any]:
+def _agent(
+    session: Session, starting: ev.RunStarting, environment: Environment, folder: str, results: Results
+) -> dict[str, Any]:
     node = session.nodes[starting.assignment]
     wave = session.waves[node.wave]
     spec = _program(session, starting, environment, folder, node.agent, wave)
     spec["tasks"] = [{"name": task.name, "domain": task.domain or "", "prompt": task.prompt} for task in node.tasks]
-    spec["context"]["results"] = results(session, node.wave, node.requires)
+    spec["results"] = results.text(session, node.wave, node.requires)
     spec["used_before"] = _used_before(node, starting.resume)
     if (stall := _silence(session, node.agent, wave)) is not None:
         spec["stall"] = stall

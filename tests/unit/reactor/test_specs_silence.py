@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.unit.domain.driving import Driver, agent
 from waved.domain import events as ev
+from waved.reactor.results import Results
 from waved.reactor.specs import spec_of
 
 
@@ -13,7 +14,8 @@ def limits(patience: dict[str, Any], *monitors: dict[str, Any]) -> dict[str, flo
     wave = {"name": "w", "agent": [agent("a")]}
     plan = {"session": {"name": "s", "patience": patience}, "wave": [wave], "monitor": list(monitors)}
     session = Driver(plan, guarded=True).session
-    spec = spec_of(session, ev.RunStarting("s", "s/a#1", "w", agent="a", assignment="a"), {}, "/state/s", 0.0)
+    starting = ev.RunStarting("s", "s/a#1", "w", agent="a", assignment="a")
+    spec = spec_of(session, starting, {}, "/state/s", 0.0, Results())
     return spec.get("stall")
 
 
