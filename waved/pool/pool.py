@@ -42,7 +42,7 @@ from waved.pool.zygotes import Zygotes
 
 MAX_WARM = 256
 KEPT_WARM = 16
-"""Workers kept for further runs when theirs is over."""
+"""Workers kept for further runs when theirs is over, if it is not known that more will be needed."""
 PROBLEM_SHOWN = 5.0
 """Seconds that a problem is shown after it was met last."""
 SHORTAGE_PAUSE = 0.5
@@ -92,6 +92,8 @@ class Pool:
         self._epoll = select.epoll()
         self._zygotes = Zygotes(self._epoll, dict(os.environ if environment is None else environment))
         self._warm: deque[_Worker] = deque()
+        self._kept: dict[str, int] = {}
+        """Workers to keep for what follows, by session."""
         self._workers: dict[str, _Worker] = {}
         self._by_fd: dict[int, _Worker] = {}
         self._batches: list[_Batch] = []
@@ -152,6 +154,25 @@ class Pool:
         missing = min(count, MAX_WARM) - len(self._warm)
         while missing > 0 and (made := self._fork(min(missing, MAX_FDS))):
             missing -= made
+
+    def keep(self, session: str, count: int) -> None:
+        """Keep so many workers, whose runs are over, for what follows in a session; 0: nothing does. To be used again
+        costs a worker a fraction of being born.
+        """
+        self._kept[session] = count
+        if not count:
+            del self._kept[session]
+        while len(self._warm) > self._room:
+            self._dismiss(self._warm.pop())
+
+    @property
+    def _room(self) -> int:
+        """How many workers may wait for a run."""
+        return min(MAX_WARM, max(KEPT_WARM, sum(self._kept.values())))
+
+    def _dismiss(self, worker: _Worker) -> None:
+        self._send(worker, {"withdraw": True})
+        self._forget(worker)
 
     def _fork(self, count: int) -> int:
         """Have at most `count` workers forked; how many can be used."""
@@ -445,11 +466,10 @@ class Pool:
         """A worker is done with its run and can take another."""
         free = _Worker(worker.channel, pid=worker.pid, zygote=worker.zygote)
         self._by_fd[worker.channel.fileno()] = free
-        if len(self._warm) < KEPT_WARM:
+        if len(self._warm) < self._room:
             self._warm.append(free)
         else:
-            self._send(free, {"withdraw": True})
-            self._forget(free)
+            self._dismiss(free)
 
     def _heed_started(self, worker: _Worker, started: dict[str, Any]) -> None:
         worker.started = True

@@ -69,6 +69,8 @@ class Effects:
         self._reporting = reporting
         self._started: dict[str, list[str]] = {}
         """Assignments whose start was decided in this turn, by session."""
+        self._begun: list[str] = []
+        """Sessions that began a wave in this turn."""
         self._controllers: Controllers | None = None
         """Found out when a plan first sets limits of resources."""
         self._held = HeldStarts(guarding.ready, WATCH_PATIENCE)
@@ -120,6 +122,8 @@ class Effects:
                     starts.append(start)
                 if event.purpose == "agent":
                     self._started.setdefault(session.id, []).append(event.assignment)
+            case ev.WaveStarted():
+                self._begun.append(session.id)
             case ev.CheckStarted():
                 self._look_at_outputs(session, event)
             case ev.RunEnded():
@@ -131,6 +135,10 @@ class Effects:
 
     def look_ahead(self) -> None:
         """Make ready what may start next, so that it never waits for a fork; called when the turn's work is done."""
+        begun, self._begun = self._begun, []
+        for session_id in begun:
+            if (session := self._sessions.live.get(session_id)) is not None:
+                self._pool.keep(session_id, forecast.most_to_follow(session))
         started, self._started = self._started, {}
         for session_id, keys in started.items():
             session = self._sessions.live.get(session_id)
@@ -280,6 +288,7 @@ class Effects:
         self._guarding.end(event.session)
         self._guarding.tidy(self._sessions.get(event.session))
         self._pool.withdraw(self._pool.armed_ahead(prefix))
+        self._pool.keep(event.session, 0)
         if self._sessions.get(event.session).report is None:
             self._drop_environment(event.session)
 

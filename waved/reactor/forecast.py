@@ -24,6 +24,18 @@ def first_of_wave(session: Session, index: int) -> list[Node]:
     return list(islice(first, wave.limit))
 
 
+def most_to_follow(session: Session) -> int:
+    """How many runs may start at once when those of the present wave that have begun are over: of the same wave, or
+    with the next.
+    """
+    wave = session.current
+    if wave is None:
+        return 0
+    waiting = len(wave.keys) - len(first_of_wave(session, wave.index))
+    here = waiting if wave.limit is None else min(waiting, wave.limit)
+    return max(here, len(first_of_wave(session, wave.index + 1)))
+
+
 def after(session: Session, started: Iterable[str]) -> list[Node]:
     """What follows these assignments, if all that runs now succeeds; and what only waits for room."""
     found: dict[str, Node] = {key: session.nodes[key] for key in islice(session.ready, AHEAD)}

@@ -16,7 +16,7 @@ from tests.live import PATIENCE, wait_for
 from tests.unit.pool.worker_talk import spec_of
 from waved.pool import record
 from waved.pool.messages import Ended, Limits, Lost, Message, Start, Started
-from waved.pool.pool import Pool
+from waved.pool.pool import KEPT_WARM, Pool
 from waved.pool.shot import Shot, Shots
 
 
@@ -197,3 +197,24 @@ def test_a_forecast_that_could_not_be_made_ready_is_the_end_of_the_same_start(po
     assert isinstance(ended, Ended)
     assert ended.record["outcome"] == "not-started"
     assert (pool.busy, pool.warm) == (0, 1)
+
+
+def test_workers_are_kept_for_what_a_session_starts_next_and_let_go_when_nothing_does(
+    pool: Pool, tmp_path: Path
+) -> None:
+    """As many as its next wave needs, of those that ran the one before."""
+    count = KEPT_WARM + 4
+    pool.keep("s", count)
+    workers = set()
+    for turn in ("first", "second"):
+        pool.release([start_of(tmp_path, f"{turn}{number}", "true") for number in range(count)])
+        news: list[Message] = []
+        while sum(isinstance(message, Ended) for message in news) < count:
+            news += heard(pool, lambda message: isinstance(message, Ended))
+        workers |= {message.worker for message in news if isinstance(message, Started)}
+        assert pool.warm == count
+    assert len(workers) == count
+    pool.keep("t", 1)
+    assert pool.warm == count
+    pool.keep("s", 0)
+    assert pool.warm == KEPT_WARM
