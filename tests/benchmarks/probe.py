@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("probe.c")
-SLEEP = "120"
+SLEEP = 120
 """Seconds a sleeping probe sleeps; it is ended long before."""
 
 
@@ -53,9 +53,9 @@ class Stamps:
         """The command line of a probe that ends at once."""
         return [str(self.probe), str(self.file)]
 
-    def sleeping(self) -> list[str]:
+    def sleeping(self, seconds: int = SLEEP) -> list[str]:
         """The command line of a probe that stays."""
-        return [*self.once(), "sleep", SLEEP]
+        return [*self.once(), "sleep", str(seconds)]
 
     def lines(self, size: int) -> list[str]:
         """The command line of a probe that writes `size` bytes in lines of 80."""

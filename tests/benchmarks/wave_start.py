@@ -1,8 +1,12 @@
 """Wave start: from the decision to the last of N agents having been exec'ed, and the skew between first and last.
 
 "decision" is the `wave.started` event for waved, and for a peer the instant before its own start command is given to
-its running daemon (or, where there is none, before its program is started). "from the shell" is the instant before a
-person's command is started: `wavectl deploy` against a running daemon whose pool is cold, `supervisorctl start`, ….
+its running daemon (or, where there is none, before its program is started). "later wave" is the same of the second wave
+of a plan, right after as many agents of the first have ended. "from the shell" is the instant before a person's command
+is started: `wavectl deploy` against a running daemon whose pool is cold, `supervisorctl start`, ….
+
+All systems of a setting take turns, and each finds the machine alike: at rest, as a daemon that nobody uses does, or
+just after as many programs have ended. A loop that has just been through does it again in two thirds of the time.
 """
 
 from __future__ import annotations
@@ -19,9 +23,15 @@ from tests.benchmarks import peers
 from tests.benchmarks.harness import daemon, scratch
 from tests.benchmarks.probe import BenchmarkError, Stamps
 from tests.benchmarks.report import Report, Row, median, run
+from wavectl.submission import Submission
 
 Measured = tuple[int, list[int]]
 """When it was decided, and when each program was exec'ed: nanoseconds of CLOCK_REALTIME."""
+Start = Callable[[int, Stamps, Path], Measured]
+Systems = dict[str, tuple[str, Start]]
+"""Whether it is ours, a peer or the floor, and what starts N programs with it."""
+REST = 0.5
+"""Seconds without work before a start."""
 SKEW_LIMIT = {3: 2.0}
 SHELL_LIMIT = {3: 250.0, 64: 400.0, 256: 900.0}
 FLOOR_FACTOR = 1.5
@@ -29,17 +39,33 @@ FLOOR_FACTOR = 1.5
 
 def popen_loop(count: int, stamps: Stamps, folder: Path) -> Measured:
     """The floor: nothing but starting processes, one after another."""
+    time.sleep(REST)
     decided = time.time_ns()
-    nothing = subprocess.DEVNULL
-    started = [
-        subprocess.Popen(stamps.sleeping(), cwd=folder, stdin=nothing, stdout=nothing, stderr=nothing)
-        for _ in range(count)
-    ]
+    started = _popen(stamps.sleeping(), count, folder)
     times = stamps.wait(count)
     stamps.end_all()
     for process in started:
         process.wait()
     return decided, times
+
+
+def popen_loop_again(count: int, stamps: Stamps, folder: Path) -> Measured:
+    """The same when as many programs have just ended."""
+    for process in _popen(stamps.sleeping(1), count, folder):
+        process.wait()
+    stamps.clear()
+    decided = time.time_ns()
+    started = _popen(stamps.sleeping(), count, folder)
+    times = stamps.wait(count)
+    stamps.end_all()
+    for process in started:
+        process.wait()
+    return decided, times
+
+
+def _popen(command: list[str], count: int, folder: Path) -> list[subprocess.Popen[bytes]]:
+    nothing = subprocess.DEVNULL
+    return [subprocess.Popen(command, cwd=folder, stdin=nothing, stdout=nothing, stderr=nothing) for _ in range(count)]
 
 
 def waved(count: int, stamps: Stamps, _folder: Path) -> Measured:
@@ -49,6 +75,20 @@ def waved(count: int, stamps: Stamps, _folder: Path) -> Measured:
         session = running.deploy(agents)
         times = stamps.wait(count)
         (started,) = running.events(session, "wave.started")
+    return int(started["time"] * 1e9), times
+
+
+def waved_later(count: int, stamps: Stamps, _folder: Path) -> Measured:
+    """The second wave of a plan, which starts when the agents of the first have ended."""
+    waves = [
+        {"name": name, "agent": [{"name": f"{name}{number}", "command": command} for number in range(count)]}
+        for name, command in (("first", stamps.sleeping(1)), ("second", stamps.sleeping()))
+    ]
+    with daemon() as running:
+        plan = {"session": {"name": "later"}, "wave": waves}
+        session = running.client.submit(Submission(plan, "", str(running.workspace), {}))["session"]
+        times = stamps.wait(2 * count)[count:]
+        _, started = running.events(session, "wave.started")
     return int(started["time"] * 1e9), times
 
 
@@ -129,7 +169,7 @@ def _program(command: list[str], stamps: Stamps, count: int, folder: Path) -> Me
     return decided, times
 
 
-DECISION: dict[str, tuple[str, Callable[[int, Stamps, Path], Measured]]] = {
+DECISION: Systems = {
     "Popen loop": ("floor", popen_loop),
     "waved": ("ours", waved),
     "supervisord": ("peer", supervisord),
@@ -138,7 +178,11 @@ DECISION: dict[str, tuple[str, Callable[[int, Stamps, Path], Measured]]] = {
     "honcho": ("peer", honcho),
     "pm2": ("peer", pm2),
 }
-SHELL: dict[str, tuple[str, Callable[[int, Stamps, Path], Measured]]] = {
+LATER: Systems = {
+    "Popen loop": ("floor", popen_loop_again),
+    "waved": ("ours", waved_later),
+}
+SHELL: Systems = {
     "wavectl deploy": ("ours", waved_shell),
     "supervisorctl": ("peer", supervisord_shell),
     "circusctl": ("peer", circus_shell),
@@ -147,24 +191,36 @@ SHELL: dict[str, tuple[str, Callable[[int, Stamps, Path], Measured]]] = {
 
 
 def measure(report: Report, options: argparse.Namespace) -> None:
-    """Each system at each N; the median of the repetitions."""
+    """Each system at each N, in turns; the median of the repetitions."""
     for count in options.agents:
-        for setting, systems in ((f"N={count} decision", DECISION), (f"N={count} shell", SHELL)):
-            for system, (role, start) in systems.items():
-                if role == "peer" and options.no_peers:
-                    continue
-                try:
-                    last, skew = _repeated(start, count, options.repeat)
-                except BenchmarkError as error:
-                    if role == "ours":
-                        raise
-                    report.skip(f"{system}, {setting}", str(error))
-                    continue
-                row = Row(setting, system, role, last, "ms", {"skew ms": skew})
-                if role == "ours":
-                    row.limit = _limit(report, setting, count)
-                    row.more["skew limit"] = SKEW_LIMIT.get(count)
-                report.add(row)
+        for kind, systems in (("decision", DECISION), ("later wave", LATER), ("shell", SHELL)):
+            _measure_setting(report, f"N={count} {kind}", count, systems, options)
+
+
+def _measure_setting(
+    report: Report, setting: str, count: int, systems: Systems,
+    options: argparse.Namespace,
+) -> None:  # fmt: skip
+    """All `systems` of one setting."""
+    taking_part = {name: start for name, (role, start) in systems.items() if role != "peer" or not options.no_peers}
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in taking_part}
+    for _ in range(options.repeat):
+        for system, start in list(taking_part.items()):
+            try:
+                figures[system].append(_once(start, count))
+            except BenchmarkError as error:
+                if systems[system][0] == "ours":
+                    raise
+                report.skip(f"{system}, {setting}", str(error))
+                del taking_part[system]
+    for system in taking_part:
+        lasts, skews = zip(*figures[system], strict=True)
+        role = systems[system][0]
+        row = Row(setting, system, role, median(lasts), "ms", {"skew ms": median(skews)})
+        if role == "ours":
+            row.limit = _limit(report, setting, count)
+            row.more["skew limit"] = SKEW_LIMIT.get(count)
+        report.add(row)
 
 
 def _limit(report: Report, setting: str, count: int) -> float | None:
@@ -175,18 +231,15 @@ def _limit(report: Report, setting: str, count: int) -> float | None:
     )
 
 
-def _repeated(start: Callable[[int, Stamps, Path], Measured], count: int, times: int) -> tuple[float, float]:
-    lasts, skews = [], []
-    for _ in range(times):
-        with scratch() as folder:
-            stamps = Stamps(folder / "stamps")
-            try:
-                decided, execs = start(count, stamps, folder)
-            finally:
-                stamps.end_all()
-        lasts.append((execs[-1] - decided) / 1e6)
-        skews.append((execs[-1] - execs[0]) / 1e6)
-    return median(lasts), median(skews)
+def _once(start: Start, count: int) -> tuple[float, float]:
+    """Milliseconds from the decision to the last exec, and from the first to the last."""
+    with scratch() as folder:
+        stamps = Stamps(folder / "stamps")
+        try:
+            decided, execs = start(count, stamps, folder)
+        finally:
+            stamps.end_all()
+    return (execs[-1] - decided) / 1e6, (execs[-1] - execs[0]) / 1e6
 
 
 if __name__ == "__main__":
