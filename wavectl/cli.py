@@ -6,11 +6,13 @@ Nothing but click is imported here; errors of waved become one to three lines on
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -50,6 +52,9 @@ SYSTEM_SOCKET = "/run/waved/control.sock"
 _DETACHED = 130
 _BROKEN_PIPE = 141
 _INTERNAL = 70
+_OUTPUT = 74
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Error numbers of a write, where no file is named: of the output."""
 
 
 class Settings:
@@ -128,10 +133,33 @@ def cli(ctx: click.Context, socket: str | None, host: str | None, system: bool) 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run the command line, and turn every error into lines and an exit status."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    _have_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(argv))
+    status = _run(argv)
+    if arguments is not None:
+        sys.exit(status)
+    _leave(status)
+
+
+def _have_streams() -> None:
+    """Whoever started us may have closed some (`>&-`): what is opened next, like a socket to the daemon, would be
+    printed to.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def _leave(status: int) -> NoReturn:
+    """End the program without taking the interpreter apart: that took a sixth of a command's time, and the processor
+    from the agents it had just had started. What was opened is closed by then, and what was printed is not lost.
+    """
+    with suppress(OSError, ValueError):  # whoever read our errors went away
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _run(argv: list[str]) -> int:
@@ -142,6 +170,8 @@ def _run(argv: list[str]) -> int:
         # Python must not notice again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        return _complain_of_output(error)
     return status
 
 
@@ -168,6 +198,8 @@ def _invoke(argv: list[str]) -> int:
 def _answer(error: Exception, wants_json: bool) -> int:
     from waved.errors import PlanError, WavedError
 
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        return _complain_of_output(error)
     if not isinstance(error, WavedError):
         if os.environ.get("WAVED_DEBUG"):
             raise error
@@ -175,6 +207,13 @@ def _answer(error: Exception, wants_json: bool) -> int:
         return _complain("internal", f"{type(error).__name__}: {error}", hint, (), _INTERNAL, wants_json)
     problems = tuple(str(problem) for problem in error.problems) if isinstance(error, PlanError) else ()
     return _complain(error.code, error.message, error.hint, problems, int(error.exit_status), wants_json)
+
+
+def _complain_of_output(error: OSError) -> int:
+    """The disk that our output goes to is full, for instance: half of it may be there."""
+    message = f"what was to be printed cannot be written: {error.strerror}"
+    return _complain("output", message, "free some space, and repeat the command if it only shows something", (),
+                     _OUTPUT, wants_json=False)  # fmt: skip
 
 
 def _complain(code: str, message: str, hint: str, problems: Sequence[str], status: int, wants_json: bool) -> int:
@@ -187,9 +226,10 @@ def _complain(code: str, message: str, hint: str, problems: Sequence[str], statu
         click.echo(json.dumps({"error": body}, ensure_ascii=False))
     from wavectl.views.text import printable
 
-    click.echo(f"error: {printable(message)}", err=True)
-    for problem in problems:
-        click.echo(f"  {printable(problem)}", err=True)
-    if hint:
-        click.echo(f"hint: {printable(hint)}", err=True)
+    with suppress(OSError):  # it cannot be said, and the status tells
+        click.echo(f"error: {printable(message)}", err=True)
+        for problem in problems:
+            click.echo(f"  {printable(problem)}", err=True)
+        if hint:
+            click.echo(f"hint: {printable(hint)}", err=True)
     return status

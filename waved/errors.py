@@ -33,6 +33,8 @@ class ExitStatus(IntEnum):
     """No daemon answers (EX_UNAVAILABLE)."""
     INTERNAL = 70
     """A defect in waved itself (EX_SOFTWARE)."""
+    OUTPUT = 74
+    """What was to be printed cannot be written: the disk is full (EX_IOERR)."""
     PROTOCOL = 76
     """Client and daemon do not speak the same protocol version (EX_PROTOCOL)."""
     PERMISSION = 77

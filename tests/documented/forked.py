@@ -83,12 +83,7 @@ def _be_wavectl(asked: Mapping[str, Any]) -> None:
     for stream, into in zip((streams[0], streams[1], streams[1]), range(3), strict=True):
         os.dup2(stream, into)
     sys.argv = asked["argv"]
-    try:
-        main()
-    except SystemExit as leaving:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(leaving.code if isinstance(leaving.code, int) else 0)  # tidying up would cost as much as all else
+    main()
 
 
 if __name__ == "__main__":

@@ -131,6 +131,38 @@ def test_a_reader_that_goes_away_is_no_error(daemon: FakeDaemon, wavectl: Run) -
     assert command.wait(30) == 141
 
 
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_was_closed_is_no_error(closed: int, daemon: FakeDaemon) -> None:
+    """What is opened next would get its number: what is printed must not reach the daemon's socket."""
+    command = [*PROGRAM, "--socket", daemon.endpoint, "status", "nobody"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-', "sh", *command],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == ExitStatus.NOT_FOUND
+    assert done.stderr.startswith("" if closed == 2 else "error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["completion", "bash"]])
+def test_output_that_cannot_be_written_is_said(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == ExitStatus.OUTPUT
+        assert done.stderr.startswith("error: what was to be printed cannot be written: No space left on device\n")
+        unsaid = subprocess.run([*PROGRAM, "statsu"], stderr=full, timeout=60)
+        assert unsaid.returncode == ExitStatus.USAGE
+
+
+def test_the_program_ends_without_taking_the_interpreter_apart() -> None:
+    """That takes a sixth of a command's time; what was printed into a buffer is there."""
+    code = "import atexit; atexit.register(print, 'apart')\nfrom wavectl.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: wavectl")
+    assert "apart" not in done.stdout
+
+
 def test_run_starts_to_end_and_exits_by_outcome(daemon: FakeDaemon, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
