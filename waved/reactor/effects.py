@@ -20,6 +20,7 @@ from waved.gates.callers import callers_of
 from waved.gates.checklist import ChecklistRequest, run_checklist
 from waved.gates.confinement import Kept, limits_of
 from waved.gates.outputs import check_outputs
+from waved.plan.models import Plan
 from waved.plan.reporting import own_files
 from waved.pool import cgroup, controllers
 from waved.pool.controllers import Controllers
@@ -67,6 +68,8 @@ class Effects:
         self._on_defect = on_defect
         self._guarding = guarding
         self._reporting = reporting
+        self._submitted: list[Session] = []
+        """Sessions that were submitted in this turn."""
         self._started: dict[str, list[str]] = {}
         """Assignments whose start was decided in this turn, by session."""
         self._begun: list[str] = []
@@ -91,6 +94,9 @@ class Effects:
                 if isinstance(event, ev.RunStarting):
                     why = f"waved could not prepare it: {type(error).__name__}: {error}"
                     self._helpers.inbox.put(ev.RunEnded(event.session, event.run, "not-started", reason=why))
+        submitted, self._submitted = self._submitted, []
+        for begun in submitted:
+            self.run_checklist(begun)  # on a thread that takes the interpreter from us: others are at work by now
         self._guarding.done()  # first: what an agent writes at once is known to be its doing
         if starts:
             self._pool.release(starts)
@@ -211,10 +217,15 @@ class Effects:
         kept = frozenset(name for name, needed in controllers.CONTROLLER.items() if needed in found.enabled)
         return Kept(kept, found.problem)
 
+    def expect(self, plan: Plan) -> None:
+        """A session with this plan is about to be submitted: workers for its first wave are born meanwhile."""
+        limit = plan.session.max_parallel or len(plan.waves[0].agents)
+        self._pool.prepare(min(limit, len(plan.waves[0].agents)))
+
     def _begin(self, session: Session) -> None:
         self.keep_limits(session)
-        self.run_checklist(session)
         self._arm_wave(session, 0)
+        self._submitted.append(session)
 
     def run_checklist(self, session: Session) -> None:
         """Look at the checklist's items on a helper thread; each is reported as soon as it is known (C1)."""

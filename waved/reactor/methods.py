@@ -112,6 +112,7 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     reactor.require_room()
     if len(reactor.sessions.live) >= MAX_SESSIONS:
         raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
+    reactor.effects.expect(plan)
     environment = without_our_own(environment)
     if reactor.shared or asked.caller.remote:
         environment = as_ourselves(environment, remote=asked.caller.remote)

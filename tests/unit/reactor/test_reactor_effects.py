@@ -10,6 +10,7 @@ from tests.unit.domain.driving import Guarded, agent, one_wave
 from waved.config import Locations
 from waved.domain.requests import stop
 from waved.domain.state import Session
+from waved.plan.models import Plan
 from waved.pool.messages import Limits
 from waved.reactor.effects import Effects
 
@@ -72,3 +73,13 @@ def test_the_agents_of_a_wave_are_made_ready_while_the_snapshot_before_it_is_tak
     effects.perform(drive.taken("s2"))
     assert pool.asked[2:] == [("release", "s/x#1")]
     assert defects == []
+
+
+def test_a_submission_has_workers_born_while_it_is_still_looked_at(tmp_path: Path) -> None:
+    """As many as its first wave may have at once."""
+    pool = RecordingPool()
+    effects = effects_of(Guarded(one_wave(agent("a"))).session, pool, tmp_path, [], ready=True)
+    agents = [agent(name) for name in ("a", "b", "c")]
+    effects.expect(Plan.model_validate(one_wave(*agents)))
+    effects.expect(Plan.model_validate(one_wave(*agents, session={"max_parallel": 2})))
+    assert pool.asked == [("prepare", "3"), ("prepare", "2")]
