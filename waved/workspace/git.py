@@ -76,15 +76,20 @@ def failure(arguments: Sequence[str], status: int, said: bytes) -> SnapshotError
 
 
 def start(
-    arguments: Sequence[str], environ: Mapping[str, str], cwd: Path | str | None = None, **pipes: int | None
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    cwd: Path | str | None = None,
+    holding: int | None = None,
+    **pipes: int | None,
 ) -> subprocess.Popen[bytes]:
     """Start git in a process group of its own, so that no Ctrl-C of a terminal ends it half-way.
 
     It stays in the daemon's session: what is in another fell to the daemon from a dead worker, and is ended
-    (`waved.pool.survivors`).
+    (`waved.pool.survivors`). `holding`: a descriptor that it inherits.
     """
+    fds = () if holding is None else (holding,)
     try:
-        return subprocess.Popen(["git", *arguments], env=environ, cwd=cwd, process_group=0, **pipes)  # type: ignore[call-overload,no-any-return]
+        return subprocess.Popen(["git", *arguments], env=environ, cwd=cwd, process_group=0, pass_fds=fds, **pipes)  # type: ignore[call-overload,no-any-return]
     except FileNotFoundError as error:
         if error.filename == "git":
             raise SnapshotError(
@@ -113,10 +118,12 @@ def call(
     timeout: float,
     cwd: Path | str | None = None,
     stdin: bytes = b"",
+    holding: int | None = None,
 ) -> tuple[int, bytes, bytes]:
     """Run git to its end: exit status, stdout, stderr. Raises SnapshotError when it takes too long."""
     pipe = subprocess.PIPE
-    process = start(arguments, environ, cwd, stdin=pipe if stdin else subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    source = pipe if stdin else subprocess.DEVNULL
+    process = start(arguments, environ, cwd, holding, stdin=source, stdout=pipe, stderr=pipe)
     with process:
         try:
             out, said = process.communicate(stdin or None, timeout=timeout)
@@ -131,25 +138,33 @@ def call(
 
 
 class Git:
-    """git on the store at `git_dir`, as a bare repository."""
+    """git on the store at `git_dir`, as a bare repository. `lock`: the descriptor of the store's lock, if that is held.
 
-    def __init__(self, git_dir: Path, timeout: float) -> None:
+    Each git then has it too. One that outlives its daemon, which was killed, goes on with what it was at: nobody else
+    is to be at work there before it has ended.
+    """
+
+    def __init__(self, git_dir: Path, timeout: float, lock: int | None = None) -> None:
         self.git_dir = git_dir
         self.timeout = timeout
+        self.lock = lock
         self.environ = environment({"GIT_DIR": str(git_dir)})
+
+    def start(self, *arguments: str, **pipes: int | None) -> subprocess.Popen[bytes]:
+        """Start git; whoever does waits for its end."""
+        return start(arguments, self.environ, None, self.lock, **pipes)
 
     def run(self, *arguments: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
         """What git prints. Raises SnapshotError, or StoreFullError on a full disk."""
-        status, out, said = call(arguments, self.environ, timeout or self.timeout, stdin=stdin)
+        status, out, said = call(arguments, self.environ, timeout or self.timeout, stdin=stdin, holding=self.lock)
         if status:
             raise failure(arguments, status, said)
         return out
 
     def bounded(self, limit: int, *arguments: str) -> tuple[bytes, bool]:
         """At most `limit` bytes of what git prints, and whether there was more."""
-        process = start(
-            arguments, self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        nothing = subprocess.DEVNULL
+        process = self.start(*arguments, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing)
         with process:
             out = output(process).read(limit + 1)
             if len(out) > limit:

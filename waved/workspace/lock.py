@@ -13,8 +13,10 @@ from waved.errors import ConflictError
 
 
 @contextmanager
-def held(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock at `path`. Raises ConflictError when another holds it for longer than `timeout` seconds."""
+def held(path: Path, timeout: float) -> Iterator[int]:
+    """Hold the lock at `path`; yields its descriptor. Raises ConflictError when another holds it for longer than
+    `timeout` seconds. A process that is given the descriptor holds it too, if we are killed.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + timeout
@@ -32,7 +34,7 @@ def held(path: Path, timeout: float) -> Iterator[None]:
                 time.sleep(wait)
                 wait = min(wait * 2, 0.05)
         try:
-            yield
+            yield fd
         finally:
             # Said aloud: closing alone would not do while anybody has a copy of the descriptor.
             fcntl.flock(fd, fcntl.LOCK_UN)

@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from waved.config import make_private
 from waved.errors import NotFoundError
@@ -61,6 +62,15 @@ INTERRUPTED = "after a restore that was interrupted"
 _STAT = re.compile(rb"(\d+|-)\t(\d+|-)\t(.*)", re.DOTALL)
 
 
+class _Here(NamedTuple):
+    """Where work is done."""
+
+    root: int
+    """Descriptor of the workspace's folder."""
+    store: Store
+    """Locked."""
+
+
 class Shadow:
     """The snapshots of one workspace. `folder` is its store, made when it is not there."""
 
@@ -70,9 +80,10 @@ class Shadow:
         self._folder = folder
         self._store = Store(folder / "git", self.limits.git_timeout)
         make_private(folder)
-        with lock.held(folder / "lock", self.limits.lock_timeout):
-            self._store.make()
-            if not (folder / identity.FILE).exists() and self._store.newest_ref() is None:
+        with lock.held(folder / "lock", self.limits.lock_timeout) as fd:
+            store = self._store.locked(fd)
+            store.make()
+            if not (folder / identity.FILE).exists() and store.newest_ref() is None:
                 identity.write(folder, self.workspace)
             identity.check(folder, self.workspace)
             status = self.workspace.lstat()
@@ -104,8 +115,8 @@ class Shadow:
         was. None: everything is looked at.
         """
         reason = Label(label) if isinstance(label, str) else label
-        with self._at_work() as root:
-            return self._take(root, reason, changed)
+        with self._at_work() as here:
+            return self._take(here, reason, changed)
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, oldest first. What they skipped is told by `find`."""
@@ -181,8 +192,8 @@ class Shadow:
         """
         only = None if paths is None else [_plain(path) for path in paths]
         reason = Label(label) if isinstance(label, str) else label
-        with self._at_work() as root:
-            return self._restorer(root).restore(to, only, lambda some: self._take(root, reason, some))
+        with self._at_work() as here:
+            return self._restorer(here).restore(to, only, lambda some: self._take(here, reason, some))
 
     def expire(
         self,
@@ -199,10 +210,10 @@ class Shadow:
         many of the oldest as it takes to come below `max_bytes`. Packs the store: seconds to minutes, during which no
         snapshot can be taken.
         """
-        with self._locked():
-            sweep(self._store.git_dir)
+        with self._locked() as store:
+            sweep(store.git_dir)
             done = expiry.expire(
-                self._store, max_age=max_age, max_count=max_count, max_bytes=max_bytes, sessions=sessions, keep=keep
+                store, max_age=max_age, max_count=max_count, max_bytes=max_bytes, sessions=sessions, keep=keep
             )
             with Manifest(self._folder / MANIFEST) as manifest:
                 manifest.remember(grown=str(done.after.bytes))
@@ -213,20 +224,21 @@ class Shadow:
         return self._store.size()
 
     @contextmanager
-    def _at_work(self) -> Iterator[identity.Root]:
-        """The workspace's folder, with the store locked and what a killed process left put right."""
-        with self._locked(), identity.Root(self.workspace, self._known) as root:
-            sweep(self._store.git_dir)
+    def _at_work(self) -> Iterator[_Here]:
+        """The workspace's folder and the locked store, with what a killed process left put right."""
+        with self._locked() as store, identity.Root(self.workspace, self._known) as root:
+            here = _Here(root.fd, store)
+            sweep(store.git_dir)
             if (self._folder / MARK).exists():
-                self._recover(root)
-            yield root
+                self._recover(here)
+            yield here
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """The store's lock; what its disk refuses meanwhile is said for a person."""
+    def _locked(self) -> Iterator[Store]:
+        """The store, locked; what its disk refuses meanwhile is said for a person."""
         try:
-            with lock.held(self._folder / "lock", self.limits.lock_timeout):
-                yield
+            with lock.held(self._folder / "lock", self.limits.lock_timeout) as fd:
+                yield self._store.locked(fd)
         except (OSError, sqlite3.Error) as error:
             what = getattr(error, "strerror", None) or str(error)
             if shutil.disk_usage(self._folder).free < ALMOST_FULL:
@@ -235,29 +247,29 @@ class Shadow:
                 f"the store in {self._folder} cannot be used: {what}", "see docs/snapshots.md"
             ) from None
 
-    def _take(self, root: identity.Root, label: Label, changed: Iterable[str] | None, *, keep: bool = True) -> Snapshot:
+    def _take(self, here: _Here, label: Label, changed: Iterable[str] | None, *, keep: bool = True) -> Snapshot:
         only = None if changed is None else [_plain(path) for path in changed]
-        return self._taker(root, self.limits).take(label, only, keep=keep)
+        return self._taker(here, self.limits).take(label, only, keep=keep)
 
-    def _taker(self, root: identity.Root, limits: SnapshotLimits) -> Taker:
-        return Taker(root.fd, self.workspace, self._folder, self._store, limits)
+    def _taker(self, here: _Here, limits: SnapshotLimits) -> Taker:
+        return Taker(here.root, self.workspace, self._folder, here.store, limits)
 
-    def _restorer(self, root: identity.Root) -> Restorer:
+    def _restorer(self, here: _Here) -> Restorer:
         listing = Listing(self.workspace, self._folder, self.limits)
-        return Restorer(root.fd, self._store, listing, self.limits)
+        return Restorer(here.root, here.store, listing, self.limits)
 
     def _tree(self, until: Snapshot | None) -> str:
         if until is not None:
             return until.tree
-        with self._at_work() as root:
-            return self._take(root, Label("now"), None, keep=False).tree
+        with self._at_work() as here:
+            return self._take(here, Label("now"), None, keep=False).tree
 
-    def _recover(self, root: identity.Root) -> None:
+    def _recover(self, here: _Here) -> None:
         """A restore was killed: what it left beside the files is kept in a snapshot, then removed."""
         pattern = f"**/{TEMPORARY.decode()}*"
         limits = replace(self.limits, include=(*self.limits.include, pattern))
-        snapshot = self._taker(root, limits).take(Label(INTERRUPTED), None)
-        self._restorer(root).remove_temporary(snapshot)
+        snapshot = self._taker(here, limits).take(Label(INTERRUPTED), None)
+        self._restorer(here).remove_temporary(snapshot)
         (self._folder / MARK).unlink(missing_ok=True)
 
 

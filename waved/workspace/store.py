@@ -84,9 +84,14 @@ class About:
 class Store:
     """Reads the snapshots of one store."""
 
-    def __init__(self, git_dir: Path, timeout: float) -> None:
+    def __init__(self, git_dir: Path, timeout: float, lock: int | None = None) -> None:
+        """`lock`: see `Git`."""
         self.git_dir = git_dir
-        self.git = Git(git_dir, timeout)
+        self.git = Git(git_dir, timeout, lock)
+
+    def locked(self, lock: int) -> Store:
+        """The same for whoever holds the store's lock, by its descriptor."""
+        return Store(self.git_dir, self.git.timeout, lock)
 
     def make(self) -> None:
         """Make the repository unless there is one; a half-made one is made anew."""
@@ -167,8 +172,7 @@ class Store:
         if not names:
             return
         pipe = subprocess.PIPE
-        arguments = ("cat-file", "--batch")
-        process = git.start(arguments, self.git.environ, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        process = self.git.start("cat-file", "--batch", stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         with process:
             questions, answers = git.input_(process), git.output(process)
             try:

@@ -114,8 +114,8 @@ class Writer:
         if self._process is None:
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 — closed by __exit__
             pipe = subprocess.PIPE
-            self._process = git.start(
-                (*self._options, *ARGUMENTS), self._store.environ, stdin=pipe, stdout=pipe, stderr=self._said.fileno()
+            self._process = self._store.start(
+                *self._options, *ARGUMENTS, stdin=pipe, stdout=pipe, stderr=self._said.fileno()
             )
             self._watch = threading.Timer(self._store.timeout, self._overdue)
             self._watch.daemon = True
@@ -170,9 +170,8 @@ def quoted(path: bytes) -> bytes:
 
 
 def sweep(git_dir: Path) -> None:
-    """Remove what killed git processes left: locks, half packs, crash reports. Only with the store's lock held.
-
-    A git whose daemon was killed may itself still be at its end, and remove or make what is looked at here.
+    """Remove what killed git processes left: locks, half packs, crash reports. Only with the store's lock held: a git
+    whose daemon was killed has it until its own end, so nobody is at work here.
     """
     for pattern in ("*.lock", "fast_import_crash_*", "refs/**/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*"):
         _remove(git_dir, pattern, Path.unlink)

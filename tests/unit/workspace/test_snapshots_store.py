@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.live import wait_for
 from tests.unit.workspace.conftest import tree
 from waved.errors import ConflictError, NotFoundError
 from waved.workspace import lock, writer
@@ -280,6 +283,46 @@ def test_daemon_killed_while_it_takes_snapshots(shadow: Shadow, workspace: Path)
         assert shadow.read(taken, "file") == (workspace / "file").read_bytes()
         for snapshot in shadow.snapshots():
             shadow.read(snapshot, "README.md")
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # init has not looked yet
+    except psutil.NoSuchProcess:
+        return True
+
+
+SLOW_GIT = """#!/bin/sh
+case " $* " in *" {command} "*) echo $$ >{pids}; sleep 1;; esac
+exec {git} "$@"
+"""
+
+
+@pytest.mark.parametrize("command", ["fast-import", "prune"])
+def test_a_git_that_outlives_its_killed_daemon_keeps_the_store_to_itself(
+    command: str, shadow: Shadow, workspace: Path, tmp_path: Path
+) -> None:
+    """What it still writes would be swept away as left over, and what is written beside it be pruned."""
+    shadow.take("first")
+    (workspace / "file").write_text("changed")
+    pids = tmp_path / "pids"
+    (tmp_path / "git").write_text(SLOW_GIT.format(command=command, pids=pids, git=shutil.which("git")))
+    (tmp_path / "git").chmod(0o755)
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom waved.workspace.shadow import Shadow\n"
+        "shadow = Shadow(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "shadow.take('second')\nshadow.expire(max_count=1)\n"
+    )
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", script, str(shadow._folder), str(workspace)],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    orphan = int(wait_for(lambda: pids.exists() and pids.read_text()))
+    daemon.kill()
+    daemon.wait()
+    taken = shadow.take("third")
+    assert _has_ended(orphan)
+    assert shadow.read(taken, "file") == b"changed"
 
 
 def test_old_snapshots_expire(shadow: Shadow, workspace: Path) -> None:
