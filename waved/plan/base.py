@@ -30,9 +30,7 @@ class Model(BaseModel):
 
     # strict: TOML has types, so `parallel = "no"` is a mistake to point out, not something to guess at.
     # populate_by_name: in Python one writes `Plan(waves=…)`; in a plan file only `[[wave]]` is read.
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
 class Environment(Model):

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from waved.plan import base, goals, guards, limits, models, reporting
+from waved.plan.described import described
 from waved.plan.quantities import (
     NAME_PATTERN,
     Duration,
@@ -136,8 +137,8 @@ class Table:
 def tables() -> Iterator[Table]:
     """All tables of a plan."""
     for title, model in _TABLES:
-        keys = tuple(_key(name, field) for name, field in model.model_fields.items())
-        yield Table(title, _SUMMARIES.get(title) or _words(model.__doc__), keys, EXAMPLES[title].strip())
+        summary = _SUMMARIES.get(title) or _words(model.__doc__)
+        yield Table(title, summary, tuple(_keys(model)), EXAMPLES[title].strip())
 
 
 def introduction() -> str:
@@ -160,8 +161,7 @@ def with_keys(page: str) -> str:
     """A page with the keys of the monitors it names in `<!-- keys of KIND -->`, as they are now."""
 
     def table(found: re.Match[str]) -> str:
-        keys = [_key(name, field) for name, field in guards.model_of(found[1]).model_fields.items()]
-        rows = [_row(key) for key in keys if key.name != "kind"]
+        rows = [_row(key) for key in _keys(guards.model_of(found[1])) if key.name != "kind"]
         return "\n".join([found[0].partition("\n")[0], *_HEAD, *rows, _END])
 
     return re.sub(rf"<!-- keys of ([\w-]+) -->\n(?:.*?\n)??{_END}", table, page, flags=re.DOTALL)
@@ -171,9 +171,11 @@ def _words(text: str | None) -> str:
     return without_sources(" ".join((text or "").split()))
 
 
-def _key(name: str, field: FieldInfo) -> Key:
-    kind = _kind(_annotation(field)) + _bounds(field)
-    return Key(field.alias or name, kind, _default(field), _words(field.description))
+def _keys(model: type[BaseModel]) -> Iterator[Key]:
+    meanings = described(model)
+    for name, field in model.model_fields.items():
+        kind = _kind(_annotation(field)) + _bounds(field)
+        yield Key(field.alias or name, kind, _default(field), _words(meanings.get(name)))
 
 
 def _row(key: Key) -> str:

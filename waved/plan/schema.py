@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
+
+from waved.plan.described import described
 from waved.plan.models import Plan
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,8 +17,20 @@ _SOURCE = re.compile(r" \(requirements? [A-Z]\d[^)]*\)")
 
 def json_schema() -> dict[str, Any]:
     """The schema as a JSON document, with the keys as they stand in a plan file (`wave`, `agent`, `task`, `pass`)."""
-    schema = Plan.model_json_schema(by_alias=True, mode="validation")
+    schema = Plan.model_json_schema(by_alias=True, mode="validation", schema_generator=_Described)
     return {"$schema": DIALECT, **_for_toml(schema), "title": "waved plan"}
+
+
+class _Described(GenerateJsonSchema):
+    """With what each key means."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """The schema of one table."""
+        made = super().model_schema(schema)
+        model = schema["cls"]
+        for name, text in described(model).items():
+            made["properties"][model.model_fields[name].alias or name]["description"] = text
+        return made
 
 
 def without_sources(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import itertools
 import json
@@ -10,7 +9,6 @@ import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +55,6 @@ class Sessions:
 
     def recover(self) -> dict[str, Tally]:
         """Restore the sessions that had not ended, and know the others by name; how many events there were to fold."""
-        with without_collection():
-            return self._recover()
-
-    def _recover(self) -> dict[str, Tally]:
         tallies: dict[str, Tally] = {}
         for entry in self._journal.sessions():
             self._names[entry.session] = entry.name
@@ -276,19 +270,6 @@ def marked_in(plan: Plan) -> list[str]:
     """The variables (globs) that a plan says are secrets."""
     agents = [agent.env for wave in plan.waves for agent in wave.agents]
     return [name for env in (plan.session.env, *agents) for name in env.secrets]
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Fold a long journal without the garbage collector: there is no garbage, and it would look at everything again
-    and again. What was made is left out of later collections, too.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def replay(events: Iterable[ev.Event]) -> Session:
