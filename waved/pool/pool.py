@@ -6,20 +6,16 @@ descriptor (`fileno`), and `poll` turns it into messages.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import socket
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from waved import failpoints
-from waved.descriptors import descriptors_left, spare_descriptors
 from waved.pool import record, survivors
-from waved.pool.channel import MAX_FDS, Channel, ChannelClosedError
+from waved.pool.channel import Channel, ChannelClosedError
 from waved.pool.linux import boot_seconds
 from waved.pool.messages import (
     WORKER_DIED,
@@ -37,16 +33,11 @@ from waved.pool.messages import (
     Started,
     session_of,
 )
+from waved.pool.roster import Roster, Worker
 from waved.pool.shot import Shot, Shots
+from waved.pool.warm import Warm
 from waved.pool.zygotes import Zygotes
 
-MAX_WARM = 256
-KEPT_WARM = 16
-"""Workers kept for further runs when theirs is over, if it is not known that more will be needed."""
-PROBLEM_SHOWN = 5.0
-"""Seconds that a problem is shown after it was met last."""
-SHORTAGE_PAUSE = 0.5
-"""Seconds without asking for workers after none could be made."""
 ARM_PATIENCE = 2.0
 """Seconds a batch waits for its slowest member before the others go without it."""
 GONE_PATIENCE = 5.0
@@ -54,34 +45,10 @@ GONE_PATIENCE = 5.0
 
 
 @dataclass(slots=True)
-class _Worker:
-    channel: Channel
-    run: str = ""
-    spec: Spec | None = None
-    pid: int = 0
-    zygote: int = 0
-    """Pid of the zygote that forked it, if it was one of ours."""
-    armed: bool = False
-    released: bool = False
-    started: bool = False
-    shot: Shot | None = None
-    """The starting shot it waits for."""
-    told: Limits | None = None
-    """The limits it has been told, and starts with when it hears its shot."""
-    number: int = 0
-    """Of what it was armed with last; 0: by a daemon before this one. What is said to it, and what it says, is about
-    that: an answer to an earlier one may still be under way."""
-    turned_away: bool = False
-    """It ends after what it was armed with before, and has not heard of this run."""
-    limits: Limits | None = None
-    """Of its run, once its start has been decided."""
-
-
-@dataclass(slots=True)
 class _Batch:
     """Runs that are to exec at the same instant."""
 
-    workers: list[_Worker]
+    workers: list[Worker]
     due: float
 
 
@@ -89,13 +56,11 @@ class Pool:
     """All workers of one daemon. `environment` is what the zygote itself runs in; runs get their own."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        self._epoll = select.epoll()
-        self._zygotes = Zygotes(self._epoll, dict(os.environ if environment is None else environment))
-        self._warm: deque[_Worker] = deque()
-        self._kept: dict[str, int] = {}
-        """Workers to keep for what follows, by session."""
-        self._workers: dict[str, _Worker] = {}
-        self._by_fd: dict[int, _Worker] = {}
+        self._roster = Roster()
+        self._zygotes = Zygotes(self._roster.epoll, dict(os.environ if environment is None else environment))
+        self._warm = Warm(self._roster, self._zygotes)
+        self._workers: dict[str, Worker] = {}
+        """By run."""
         self._batches: list[_Batch] = []
         self._dead: dict[str, tuple[int, float]] = {}
         """Runs whose worker died, until the zygote has cleaned up: (worker pid, give up at)."""
@@ -107,18 +72,15 @@ class Pool:
         self._shots = Shots()
         self._armed = 0
         """How often a worker was armed, each time a number of its own."""
-        self._again = 0.0
-        """No worker is asked for before this; seconds since boot."""
-        self._problem = ""
 
     def fileno(self) -> int:
         """Readable when `poll` has something to do."""
-        return self._epoll.fileno()
+        return self._roster.epoll.fileno()
 
     @property
     def problem(self) -> str:
-        """What kept workers from being made a moment ago; "" when nothing did."""
-        return self._problem if boot_seconds() < self._again + PROBLEM_SHOWN else ""
+        """What kept workers from being made or reached a moment ago; "" when nothing did."""
+        return self._roster.shortage.problem
 
     @property
     def busy(self) -> int:
@@ -151,64 +113,13 @@ class Pool:
 
     def prepare(self, count: int) -> None:
         """Have at least `count` warm workers, 256 at most. Returns at once; they are usable at once."""
-        missing = min(count, MAX_WARM) - len(self._warm)
-        while missing > 0 and (made := self._fork(min(missing, MAX_FDS))):
-            missing -= made
+        self._warm.prepare(count)
 
     def keep(self, session: str, count: int) -> None:
         """Keep so many workers, whose runs are over, for what follows in a session; 0: nothing does. To be used again
         costs a worker a fraction of being born.
         """
-        self._kept[session] = count
-        if not count:
-            del self._kept[session]
-        while len(self._warm) > self._room:
-            self._dismiss(self._warm.pop())
-
-    @property
-    def _room(self) -> int:
-        """How many workers may wait for a run."""
-        return min(MAX_WARM, max(KEPT_WARM, sum(self._kept.values())))
-
-    def _dismiss(self, worker: _Worker) -> None:
-        self._send(worker, {"withdraw": True})
-        self._forget(worker)
-
-    def _fork(self, count: int) -> int:
-        """Have at most `count` workers forked; how many can be used."""
-        if boot_seconds() < self._again:
-            return 0
-        # Each takes two, for the moment in which it is handed its end.
-        count = min(count, (descriptors_left() - spare_descriptors()) // 2)
-        if count <= 0:
-            self._fall_short("no worker can be made: descriptors are short (raise LimitNOFILE)")
-            return 0
-        try:
-            made = self._zygotes.fork(count)
-        except (OSError, ChannelClosedError) as error:
-            self._fall_short(f"no worker can be made: {error}")
-            return 0
-        for channel in made:
-            worker = _Worker(channel, zygote=self._zygotes.pid)
-            self._watch(worker)
-            self._warm.append(worker)
-        return count
-
-    def _fall_short(self, problem: str) -> None:
-        """No worker can be had now: say so, and leave the machine alone for a moment."""
-        self._problem = problem
-        self._again = boot_seconds() + SHORTAGE_PAUSE
-
-    def _watch(self, worker: _Worker) -> None:
-        self._by_fd[worker.channel.fileno()] = worker
-        self._epoll.register(worker.channel.fileno(), select.EPOLLIN)
-
-    def _forget(self, worker: _Worker) -> None:
-        fd = worker.channel.fileno()
-        self._by_fd.pop(fd, None)
-        with contextlib.suppress(OSError):
-            self._epoll.unregister(fd)
-        worker.channel.close()
+        self._warm.keep(session, count)
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -221,7 +132,7 @@ class Pool:
         if worker is not None and (worker.released or worker.spec == spec):
             return True
         if worker is None:
-            worker = self._take()
+            worker = self._warm.take()
             if worker is None:
                 return False
             worker.run = run
@@ -229,20 +140,20 @@ class Pool:
         try:
             worker.shot = self._shots.load(session_of(run))
         except OSError as error:
-            self._fall_short(f"no run can be started: {error.strerror}")
+            self._roster.shortage.met(f"no run can be started: {error.strerror}")
             self._drop(worker)
             return False
         self._armed += 1
         worker.spec, worker.armed, worker.number, worker.told = spec, False, self._armed, limits
         message = {"arm": spec} if limits is None else {"arm": spec, "limits": limits.message()}
-        if not self._send(worker, message, (worker.shot.fileno(),)):
+        if not self._roster.send(worker, message, (worker.shot.fileno(),)):
             self._drop(worker)
             return False
         return True
 
     def release(self, starts: list[Start]) -> None:
         """Start runs, all at the same instant. Those armed before with the same spec only need the word."""
-        batch: list[_Worker] = []
+        batch: list[Worker] = []
         failpoints.hit("pool.before-arm")
         self.prepare(sum(1 for start in starts if start.run not in self._workers))
         for start in starts:
@@ -262,11 +173,11 @@ class Pool:
         else:
             self._batches.append(_Batch(batch, boot_seconds() + ARM_PATIENCE))
 
-    def _go(self, batch: list[_Worker]) -> None:
+    def _go(self, batch: list[Worker]) -> None:
         """Release them. Those who wait for the same shot start on it: a single write wakes them all."""
         failpoints.hit("pool.before-release")
         here = [worker for worker in batch if self._workers.get(worker.run) is worker]
-        together: dict[Shot, list[_Worker]] = {}
+        together: dict[Shot, list[Worker]] = {}
         for worker in here:
             if worker.shot is not None and not worker.shot.fired:
                 together.setdefault(worker.shot, []).append(worker)
@@ -276,11 +187,11 @@ class Pool:
         for worker in here:
             if not worker.released and worker.limits is not None:
                 worker.released, worker.shot = True, None
-                self._send(worker, {"release": worker.limits.message()})
+                self._roster.send(worker, {"release": worker.limits.message()})
                 failpoints.hit("pool.between-releases")
         failpoints.hit("pool.after-release")
 
-    def _fire(self, shot: Shot, workers: list[_Worker]) -> None:
+    def _fire(self, shot: Shot, workers: list[Worker]) -> None:
         """Start all of `workers`, and nobody else. What is said before a shot is heard before it."""
         for worker in workers:
             worker.released = True
@@ -289,19 +200,14 @@ class Pool:
                 continue
             if not worker.released and worker.told is not None:
                 worker.told = None
-                if not self._send(worker, {"limits": None}):
+                if not self._roster.send(worker, {"limits": None}):
                     self._drop(worker)
                     if worker.limits is not None:  # it waits for others that are to start with it
                         self._news.append(Lost(worker.run, self.problem, certain_unstarted=True))
             elif worker.released and worker.limits is not None and not worker.limits.same_as(worker.told):
-                self._send(worker, {"limits": worker.limits.among(len(workers)).message()})
+                self._roster.send(worker, {"limits": worker.limits.among(len(workers)).message()})
             failpoints.hit("pool.between-releases")
         shot.fire()
-
-    def _take(self) -> _Worker | None:
-        if not self._warm:
-            self._fork(1)
-        return self._warm.popleft() if self._warm else None
 
     def stop(self, run: str, reason: str, grace: float, *, at_once: bool = False) -> None:
         """Ask a run's worker to end its tree. The run ends like any other, with outcome `stopped`. `at_once`: killed as
@@ -310,7 +216,7 @@ class Pool:
         worker = self._workers.get(run)
         if worker is not None:
             failpoints.hit("pool.before-stop")
-            self._send(worker, {"stop": {"reason": reason, "grace": grace, "at_once": at_once}})
+            self._roster.send(worker, {"stop": {"reason": reason, "grace": grace, "at_once": at_once}})
             failpoints.hit("pool.after-stop")
 
     def freeze(self, run: str, *, frozen: bool = True) -> None:
@@ -320,7 +226,7 @@ class Pool:
         worker = self._workers.get(run)
         if worker is not None:
             failpoints.hit("pool.before-freeze")
-            self._send(worker, {"freeze": True} if frozen else {"thaw": True})
+            self._roster.send(worker, {"freeze": True} if frozen else {"thaw": True})
             failpoints.hit("pool.after-freeze")
 
     def withdraw(self, runs: list[str]) -> None:
@@ -328,13 +234,13 @@ class Pool:
         for run in runs:
             worker = self._workers.get(run)
             if worker is not None and not worker.released:
-                self._send(worker, {"withdraw": True})
+                self._roster.send(worker, {"withdraw": True})
                 self._drop(worker)
 
-    def _drop(self, worker: _Worker) -> None:
+    def _drop(self, worker: Worker) -> None:
         """Let go of a worker whose run is not to be started. It ends when it hears that nobody is there any more."""
         del self._workers[worker.run]
-        self._forget(worker)
+        self._roster.forget(worker)
 
     def armed_ahead(self, prefix: str = "") -> list[str]:
         """Runs with this prefix that are armed or being armed, and not released."""
@@ -360,21 +266,10 @@ class Pool:
             sock.close()
             return False
         sock.setblocking(False)
-        worker = _Worker(Channel(sock), run, {"folder": str(folder)}, armed=True, released=True)
+        worker = Worker(Channel(sock), run, {"folder": str(folder)}, armed=True, released=True)
         self._workers[run] = worker
-        self._watch(worker)
+        self._roster.add(worker)
         failpoints.hit("recovery.after-adopt")
-        return True
-
-    def _send(self, worker: _Worker, message: dict[str, Any], fds: tuple[int, ...] = ()) -> bool:
-        numbered = {**message, "number": worker.number} if worker.number else message
-        try:
-            worker.channel.send(numbered, fds)
-        except ChannelClosedError:
-            return True  # its end is read from the channel, with what it said before
-        except OSError as error:  # its buffer is full (it hangs), or no memfd can be made
-            self._fall_short(f"a worker cannot be reached: {error}")
-            return False
         return True
 
     # --- what workers say ---------------------------------------------------------------------------------------
@@ -388,11 +283,11 @@ class Pool:
 
     def poll(self) -> list[Message]:
         """Everything that workers have said since the last call. Never blocks."""
-        for fd, _ in self._epoll.poll(0):
+        for fd, _ in self._roster.epoll.poll(0):
             if self._zygotes.is_line(fd):
                 self._hear_zygote()
-            elif fd in self._by_fd:
-                self._hear(self._by_fd[fd])
+            elif (worker := self._roster.at(fd)) is not None:
+                self._hear(worker)
             elif self._zygotes.collect(fd):
                 self._strays = True  # had it been killed, its workers would be our children now
         if self._strays:
@@ -416,14 +311,14 @@ class Pool:
         self._go(here)  # the slow ones exec as soon as they have armed: the word waits for them in the channel
         return True
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         try:
             while True:
                 message, fds = worker.channel.receive()
                 for fd in fds:
                     os.close(fd)
                 self._heed(worker, message)
-                if self._by_fd.get(worker.channel.fileno()) is not worker:
+                if self._roster.at(worker.channel.fileno()) is not worker:
                     return  # it is free, and known under no run
         except BlockingIOError:
             return
@@ -431,7 +326,7 @@ class Pool:
             # It has ended, or says what no worker says: it is not listened to any more.
             self._worker_ended(worker)
 
-    def _heed(self, worker: _Worker, message: dict[str, Any]) -> None:
+    def _heed(self, worker: Worker, message: dict[str, Any]) -> None:
         if worker.number and message.get("number", worker.number) != worker.number:
             # About what it was armed with before. If that could not be, it turns to what it was told since; if it does
             # not, it ends, and nothing was started.
@@ -460,32 +355,22 @@ class Pool:
             else:
                 self._unarmable(worker, message["ended"])
             if message.get("free"):
-                self._recycle(worker)
+                self._warm.put_back(worker)
 
-    def _recycle(self, worker: _Worker) -> None:
-        """A worker is done with its run and can take another."""
-        free = _Worker(worker.channel, pid=worker.pid, zygote=worker.zygote)
-        self._by_fd[worker.channel.fileno()] = free
-        if len(self._warm) < self._room:
-            self._warm.append(free)
-        else:
-            self._dismiss(free)
-
-    def _heed_started(self, worker: _Worker, started: dict[str, Any]) -> None:
+    def _heed_started(self, worker: Worker, started: dict[str, Any]) -> None:
         worker.started = True
         self._news.append(Started(worker.run, started["pid"], worker.pid, started["at"], started["argv"]))
 
-    def _unarmable(self, worker: _Worker, ended: dict[str, Any]) -> None:
+    def _unarmable(self, worker: Worker, ended: dict[str, Any]) -> None:
         """It could not be armed. If its start has been decided, that is its end; else it is found out at the start."""
         if worker.limits is not None:
             self._news.append(Ended(worker.run, ended))
         elif worker.spec is not None:
             self._unstartable[worker.run] = (worker.spec, ended)
 
-    def _worker_ended(self, worker: _Worker) -> None:
-        self._forget(worker)
-        with contextlib.suppress(ValueError):
-            self._warm.remove(worker)
+    def _worker_ended(self, worker: Worker) -> None:
+        self._roster.forget(worker)
+        self._warm.lose(worker)
         if self._workers.get(worker.run) is not worker:
             return
         del self._workers[worker.run]
@@ -505,7 +390,7 @@ class Pool:
         said, alive = self._zygotes.hear()
         for message in said:
             if "failed" in message:
-                self._fall_short(f"no process can be made: {message['failed']}")
+                self._roster.shortage.met(f"no process can be made: {message['failed']}")
             elif "gone" in message:
                 self._heed_gone(message["gone"]["worker"], message["gone"]["killed"])
         if not alive:
@@ -528,7 +413,7 @@ class Pool:
         try:
             self._zygotes.start()
         except OSError as error:
-            self._fall_short(f"no process can be made: {error.strerror}")
+            self._roster.shortage.met(f"no process can be made: {error.strerror}")
 
     def close(self) -> None:
         """Let go of everything: warm and armed workers exit, running ones go on, the zygote goes with the last.
@@ -537,15 +422,15 @@ class Pool:
         that the next daemon starts it again: its worker writes that when the connection breaks.
         """
         self.withdraw([run for run in self.armed_ahead() if self._workers[run].limits is None])
-        for worker in [*self._warm, *self._workers.values()]:
-            self._forget(worker)
         self._warm.clear()
+        for worker in self._workers.values():
+            self._roster.forget(worker)
         self._workers.clear()
         self._zygotes.close()
-        self._epoll.close()
+        self._roster.close()
 
 
-def _claim(worker: _Worker) -> bool:
+def _claim(worker: Worker) -> bool:
     """Whether nothing was exec'ed for certain: its folder was never made (it is made now, so nobody can any more), or
     the worker died before it came to that.
     """

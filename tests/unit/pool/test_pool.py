@@ -16,8 +16,9 @@ from tests.live import PATIENCE, wait_for
 from tests.unit.pool.worker_talk import spec_of
 from waved.pool import record
 from waved.pool.messages import Ended, Limits, Lost, Message, Start, Started
-from waved.pool.pool import KEPT_WARM, Pool
+from waved.pool.pool import Pool
 from waved.pool.shot import Shot, Shots
+from waved.pool.warm import KEPT_WARM
 
 
 @pytest.fixture
