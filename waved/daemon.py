@@ -214,10 +214,10 @@ def serve(
         reactor.run(on_ready=lambda: _ready(reactor, configured, ready))
     finally:
         reactor.close()
-        if not reactor.gives_way:
+        if not reactor.closing.gives_way:
             for lock in locks:
                 os.close(lock)
-    if not reactor.gives_way:
+    if not reactor.closing.gives_way:
         return None
     # Agents of the next version are to start with the limit that we were started with.
     resource.setrlimit(resource.RLIMIT_NOFILE, limit)
@@ -234,7 +234,7 @@ def _ready(reactor: Reactor, configured: Settings, announce: Callable[[str], Non
     gc.enable()
     announce("ready")
     reactor.manager.ready()
-    reactor.tell_status()
+    reactor.telling.tell_status()
 
 
 def _observe(reactor: Reactor, configured: Settings) -> None:
@@ -258,14 +258,14 @@ def _stopper(reactor: Reactor, mode: str) -> Callable[[int, object], None]:
 
     def ask(name: str) -> None:
         restarting = mode == "stop" and job.kind_of_job() in job.STARTING_AGAIN
-        reactor.inbox.put(lambda: reactor.shut_down("detach" if restarting else mode, name))
+        reactor.inbox.put(lambda: reactor.closing.begin("detach" if restarting else mode, name))
 
     def handle(number: int, _frame: object) -> None:
         name = signal.Signals(number).name
         if job.VARIABLE in os.environ:
-            reactor.inbox.put(lambda: reactor.ask_before_end(lambda: ask(name)))
+            reactor.inbox.put(lambda: reactor.closing.begin_after(lambda: ask(name)))
         else:
-            reactor.inbox.put(lambda: reactor.shut_down(mode, name))
+            reactor.inbox.put(lambda: reactor.closing.begin(mode, name))
 
     return handle
 

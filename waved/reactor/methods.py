@@ -81,14 +81,14 @@ def daemon_stop(reactor: Reactor, params: Params, _asked: Asked) -> Reply:
             f"{len(reactor.sessions.live)} session(s) go on: {', '.join(list(reactor.sessions.live)[:5])}",
             "`--sessions stop` ends them first, `--sessions detach` leaves their agents running",
         )
-    reactor.shut_down(mode, "asked by a client")
+    reactor.closing.begin(mode, "asked by a client")
     return {}
 
 
 def daemon_upgrade(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     """Give way to the installed version, in the same process; agents go on. Answered when that has shown it can run."""
     params.finish()
-    reactor.upgrade(asked)
+    reactor.closing.give_way(asked)
     return None
 
 
@@ -233,7 +233,7 @@ def events_read(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     due = reactor.clock.now() + wait if wait > 0 else None
     if len(kinds) > len(ev.KINDS):
         raise BadRequestError("events.read: more `kinds` than there are")
-    reactor.tell_now()
+    reactor.telling.tell_now()
     reactor.followers.ask(
         session_id, frozenset(kinds), after, limit, due, lambda result: reactor.server.answer(asked, result)
     )

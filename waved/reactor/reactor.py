@@ -7,7 +7,6 @@ written (disk full), events wait in memory, in order; nothing new is accepted an
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,16 +21,16 @@ from waved.domain.decide import decide, next_deadline
 from waved.domain.fold import admissible, fold
 from waved.domain.history import Retention
 from waved.domain.state import Session
-from waved.errors import BadRequestError, ConflictError, InternalError, NotFoundError, ResourceError, WavedError
+from waved.errors import BadRequestError, InternalError, NotFoundError, ResourceError, WavedError
 from waved.ipc.keys import Keyring
 from waved.ipc.server import Asked, Server
 from waved.journal.store import Journal, Past
 from waved.masking import Masks
 from waved.pool.linux import boot_seconds
 from waved.pool.pool import Pool
-from waved.reactor import narration, upgrade
 from waved.reactor.admission import Admission
 from waved.reactor.clock import Clock
+from waved.reactor.closing import Closing
 from waved.reactor.effects import Effects
 from waved.reactor.followers import Followers
 from waved.reactor.guarding import Guarding
@@ -45,8 +44,8 @@ from waved.reactor.pruning import AUTOMATIC, Pruning, chosen
 from waved.reactor.reporting import Reporting
 from waved.reactor.runs import Runs
 from waved.reactor.sessions import Sessions
+from waved.reactor.telling import Telling
 from waved.service.notify import Manager
-from waved.version import __version__
 
 LOW_DISK = 4 * 1024 * 1024
 """Bytes; with less, the disk is called full."""
@@ -54,14 +53,6 @@ JOURNAL_RETRY = 1.0
 """Seconds between two tries to write the journal after it failed."""
 COMMIT_PATIENCE = 0.005
 """Seconds a seen start or end waits to be journalled together with what comes next."""
-STOP_MARGIN = 30.0
-"""Seconds the end of a daemon may take besides the time that agents get to end."""
-REPORT_PATIENCE = 10.0
-"""Seconds the end of a daemon waits for reports that are being written; the next daemon writes those that are not."""
-TELL_PATIENCE = 0.02
-"""Seconds followers and the log wait while agents are being exec'ed: whoever draws a picture of the start must not take
-the processor from it.
-"""
 
 
 log = structlog.get_logger("waved")
@@ -94,17 +85,17 @@ class Reactor:
         self.sessions = Sessions(journal, self.masks)
         self.imaging = Imaging(journal, self.helpers)
         self.followers = Followers(journal)
-        self.guarding = Guarding(locations, self.sessions, pool, self.inbox, self.clock, journal, self._defect)
+        self.guarding = Guarding(locations, self.sessions, pool, self.inbox, self.clock, journal, self.defect)
         self.pruning = Pruning(locations, journal, self.sessions, self.helpers, self.inbox, self.guarding.keeper)
         self.retention = Retention()
         """By which past sessions are pruned without being asked for; see `waved.settings`."""
         self._retaining = False
         self.reporting = Reporting(locations, journal, self.guarding.keeper, self.masks, self.clock, self.inbox)
         self.effects = Effects(
-            locations, self.sessions, pool, self.helpers, self.clock, self._defect, self.guarding, self.reporting
+            locations, self.sessions, pool, self.helpers, self.clock, self.defect, self.guarding, self.reporting
         )
         self.runs = Runs(
-            self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self._defect, self.guarding
+            self.sessions, pool, self.effects, self.helpers, self.clock, self._fact, self.defect, self.guarding
         )
         self.keyring = Keyring(locations.keys)
         self.admission = Admission(self.sessions, pool, server)
@@ -116,23 +107,18 @@ class Reactor:
         """End after this many seconds without a session or a request; None: never."""
         self.shared = False
         """Whether others than our own user may submit sessions (`waved.reactor.identity`)."""
-        self._last_use = self.started
+        self.last_use = self.started
+        """When a client asked last."""
         self._batch: list[ev.Event] = []
         """Events folded in this turn and not yet journalled."""
         self._commit_due = 0.0
         """When what waits to be journalled is journalled at the latest; 0: nothing waits."""
-        self._untold: list[ev.Event] = []
-        """Journalled events that followers and the log have not been told yet."""
-        self._tell_due = 0.0
+        self.telling = Telling(self)
         self._replies: list[tuple[Asked, dict[str, Any]]] = []
         """Answers that wait until what they tell of is in the journal."""
         self._journal_problem = ""
         self._journal_retry = 0.0
-        self._stopping = ""
-        self._stop_reason = ""
-        self._done = False
-        self._reports_due = 0.0
-        """How long the end waits for reports; 0: it does not."""
+        self.closing = Closing(self)
 
     # --- the loop -----------------------------------------------------------------------------------------------
 
@@ -148,7 +134,7 @@ class Reactor:
         self._recover()
         on_ready()
         self.journal.reserve.refill()
-        while not self._done:
+        while not self.closing.done:
             poller.poll(self._patience())
             signals.clear()
             with self.observing.timed("waved_turn_seconds"):
@@ -169,7 +155,7 @@ class Reactor:
                 self._guarded(self._fact, news)
         self.server.mind()
         for asked in self.server.receive():
-            self._last_use = now
+            self.last_use = now
             self._call(asked)
         self.runs.adopt()
         self.effects.look_at_workers()
@@ -179,10 +165,10 @@ class Reactor:
                 self._guarded(self._follow, session)
         if not self._may_wait(now):
             self._commit()
-        self._tell()
+        self.telling.tell_when_due()
         self.followers.expire(now)
         self.effects.look_ahead()
-        self._look_whether_done()
+        self.closing.look()
         self.server.breathe()
 
     def _patience(self) -> int | None:
@@ -199,19 +185,17 @@ class Reactor:
             times.append(now + seconds)
         if self._batch and not self._journal_problem:
             times.append(self._commit_due)
-        if self._untold:
-            times.append(self._tell_due)
-        if self.idle_exit is not None and not self.sessions.live:
-            times.append(self._last_use + self.idle_exit)
-        if self._reports_due:
-            times.append(self._reports_due)
+        if (due := self.telling.next_deadline()) is not None:
+            times.append(due)
+        if (due := self.closing.next_deadline()) is not None:
+            times.append(due)
         if not times:
             return None
         return math.ceil(max(0.0, min(times) - now) * 1000)
 
     def _broken(self, session: Session, error: BaseException) -> None:
         """A defect in handling one session: it is held, and says so, instead of standing still without a word."""
-        self._defect(session.id, error)
+        self.defect(session.id, error)
         if not session.held and session.phase == "running":
             self._apply(session, ev.SessionHeld(session.id, f"a defect in waved: {type(error).__name__}: {error}"))
 
@@ -219,9 +203,10 @@ class Reactor:
         try:
             action(argument)
         except Exception as error:  # noqa: BLE001 — invariant 9: a defect is logged, never the daemon's end
-            self._defect(getattr(action, "__name__", "turn"), error)
+            self.defect(getattr(action, "__name__", "turn"), error)
 
-    def _defect(self, where: str, error: BaseException) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
+        """Say that something went wrong where nothing should."""
         self.observing.defect()
         log.error("defect", where=where, exc_info=error)
 
@@ -260,7 +245,7 @@ class Reactor:
             self._number(event)
             self._batch.append(event)
         self._commit()
-        self._tell()
+        self.telling.tell_when_due()
 
     def past(self) -> list[Past]:
         """The sessions that may be pruned: they have ended, and nobody writes their report."""
@@ -285,7 +270,7 @@ class Reactor:
     def _retain(self, found: list[dict[str, Any]], error: BaseException | None = None) -> None:
         self._retaining = False
         if error is not None:
-            self._defect("retention", error)
+            self.defect("retention", error)
         elif found and not self._journal_problem:
             forget(self, found, AUTOMATIC)
 
@@ -381,42 +366,11 @@ class Reactor:
                 if any(type(event) in (ev.SessionEnded, ev.ReportWritten) for event in batch):
                     self.inbox.put(self.look_at_past)
                 self._guarded(self.imaging.count, batch)
-                if not self._untold:
-                    self._tell_due = now + TELL_PATIENCE
-                self._untold += batch
+                self.telling.add(batch, now)
         if not self._batch:
             replies, self._replies = self._replies, []
             for asked, result in replies:
                 self.server.answer(asked, result)
-
-    def _tell(self) -> None:
-        """Tell followers and the log what was journalled, when that is due."""
-        if self._untold and (not self.pool.starting or self.clock.now() >= self._tell_due):
-            self.tell_now()
-
-    def tell_now(self) -> None:
-        """Whoever asks what has happened is told all that is in the journal."""
-        if self._untold:
-            untold, self._untold = self._untold, []
-            failpoints.hit("followers.before-publish")
-            self.followers.publish(untold)
-            for event in untold:
-                self._log(event)
-            self.tell_status()
-
-    def tell_status(self) -> None:
-        """Tell the service manager how much is going on, if that has changed."""
-        live = self.sessions.live.values()
-        held = sum(1 for session in live if session.held)
-        agents = sum(session.active_agents for session in live)
-        shown = f"{len(live)} session{'' if len(live) == 1 else 's'}" + (f" ({held} held)" if held else "")
-        self.manager.status(f"{shown}, {agents} agent{'' if agents == 1 else 's'} running")
-
-    def _log(self, event: ev.Event) -> None:
-        session = self.sessions.known(event.session)
-        level, fields = narration.line_of(event, session)
-        getattr(log, level)(event.kind, **fields)
-        self.observing.told(event, session)
 
     def _refuse_waiting(self, error: ResourceError) -> None:
         """The journal has just not taken what these have asked for; it waits, and will be done."""
@@ -428,6 +382,11 @@ class Reactor:
                 refusal = ResourceError(f"not done yet: {error.message}", hint)
                 self.server.refuse(asked, refusal)
         self._replies = []
+
+    @property
+    def journalled(self) -> bool:
+        """Whether all that has happened is in the journal."""
+        return not self._batch
 
     def require_journal(self) -> None:
         """Raises ResourceError while the journal cannot be written: nothing is taken that cannot be recorded."""
@@ -505,7 +464,7 @@ class Reactor:
             self.server.refuse(asked, error)
             self.observing.asked(request.method, error.code)
         except Exception as error:  # noqa: BLE001 — invariant 9: a defect is answered and logged, never fatal
-            self._defect(request.method, error)
+            self.defect(request.method, error)
             self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
             self.observing.asked(request.method, InternalError.code)
         else:
@@ -514,12 +473,11 @@ class Reactor:
                 # What is known is shown, though it cannot be written down: nobody is left in the dark.
                 self.server.answer(asked, result)
             elif result is not None:
-                self._replies.append((asked, result))
+                self.reply(asked, result)
 
-    def ask_before_end(self, question: Callable[[], None]) -> None:
-        """The daemon is to end, and `question`, on a helper thread, finds out how; it speaks through the inbox."""
-        self.manager.stopping(STOP_MARGIN)
-        self.helpers.run(question, lambda error: self._defect("end", error))
+    def reply(self, asked: Asked, result: dict[str, Any]) -> None:
+        """Answer when all that was decided until now is in the journal."""
+        self._replies.append((asked, result))
 
     def answer_later(self, asked: Asked, job: Callable[[], dict[str, Any]]) -> None:
         """Run `job` on a helper thread and answer with what it returns."""
@@ -532,89 +490,10 @@ class Reactor:
 
     def refuse_defect(self, asked: Asked, error: BaseException) -> None:
         """Log what went wrong where nothing should, and say so."""
-        self._defect(asked.request.method, error)
+        self.defect(asked.request.method, error)
         self.server.refuse(asked, InternalError(f"{type(error).__name__}: {error}"))
 
     # --- the end ------------------------------------------------------------------------------------------------
-
-    def shut_down(self, mode: str, reason: str) -> None:
-        """End the daemon: "stop" ends all sessions first, "detach" and "upgrade" leave their agents running. In the
-        reactor's thread; from a signal handler, put it into the inbox.
-        """
-        self._stopping, self._stop_reason = mode, reason
-        if mode == "upgrade":
-            self.manager.upgrading()
-        else:
-            self.manager.stopping(STOP_MARGIN + (self._longest_grace() if mode == "stop" else 0.0))
-        if mode == "stop":
-            for session in list(self.sessions.live.values()):
-                if session.phase != "stopping":
-                    self.record([ev.SessionStopRequested(session.id, f"waved is stopping ({reason})", by="daemon")])
-
-    def _longest_grace(self) -> float:
-        """Seconds that agents which run now may take to end after they were asked to."""
-        return max(
-            (
-                agent.stop_grace or session.plan.session.stop_grace
-                for session in self.sessions.live.values()
-                for wave in session.plan.waves
-                for agent in wave.agents
-            ),
-            default=0.0,
-        )
-
-    def upgrade(self, asked: Asked) -> None:
-        """Have the installed version show that it can run, then end for it (`handover`); an error is the answer else.
-
-        Raises ConflictError when the daemon is ending.
-        """
-        self._must_not_end()
-
-        def check() -> None:
-            try:
-                version = upgrade.version_of(self.command)
-            except WavedError as error:
-                unfit = error
-                self.inbox.put(lambda: self.server.refuse(asked, unfit))
-            else:
-                self.inbox.put(lambda: self._give_way(asked, version))
-
-        self.helpers.run(check, lambda error: self._defect("daemon.upgrade", error))
-
-    def _give_way(self, asked: Asked, version: str) -> None:
-        try:
-            self._must_not_end()
-        except WavedError as error:
-            self.server.refuse(asked, error)
-            return
-        result = {"from": __version__, "to": version, "pid": os.getpid(), "started": self.started}
-        self._replies.append((asked, result))
-        self.shut_down("upgrade", f"upgrade to {version}")
-
-    def _must_not_end(self) -> None:
-        if self._stopping:
-            raise ConflictError(f"the daemon is ending ({self._stop_reason})")
-
-    @property
-    def gives_way(self) -> bool:
-        """Whether it ended so that another version takes over in this process."""
-        return self._done and self._stopping == "upgrade"
-
-    def _look_whether_done(self) -> None:
-        now = self.clock.now()
-        if self.idle_exit is not None and not self.sessions.live and now >= self._last_use + self.idle_exit:
-            self._stopping, self._stop_reason = "stop", "idle"
-        over = self._stopping in ("detach", "upgrade") or (not self.sessions.live and not self._awaits_reports(now))
-        if self._stopping and over and not self._batch:
-            self._done = True
-            self.note(ev.DaemonStopped("", self._stop_reason, self._stopping))
-
-    def _awaits_reports(self, now: float) -> bool:
-        """Whether reports of ended sessions are being written: a daemon that is to end waits a little for them."""
-        if not self._stopping or not self.reporting.writing:
-            return False
-        self._reports_due = self._reports_due or now + REPORT_PATIENCE
-        return now < self._reports_due
 
     def close(self) -> None:
         """Let go of everything. Agents that still run go on without a daemon."""
@@ -624,7 +503,7 @@ class Reactor:
         self.guarding.close()
         self.helpers.close()
         self.pool.close()
-        if self.gives_way:
+        if self.closing.gives_way:
             self.server.disconnect()
         else:
             self.server.close()
