@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from waved.config import Locations
 from waved.domain import events as ev
 from waved.domain.state import Session
@@ -32,8 +30,6 @@ from waved.reactor.keeper import Keeper
 from waved.reactor.keeping import Keeping
 from waved.reactor.previewing import Previewing
 from waved.reactor.sessions import Sessions
-
-log = structlog.get_logger("waved")
 
 
 def needs_guard(plan: Plan) -> bool:
