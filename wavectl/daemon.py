@@ -6,11 +6,14 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from wavectl import transport
 from waved.config import locate
 from waved.errors import NoDaemonError, ResourceError
+
+if TYPE_CHECKING:
+    from wavectl.client import Client
 
 PRIVATE_IDLE_EXIT = 600.0
 """Seconds without work after which a daemon that was started by `run` or `deploy` ends by itself."""
@@ -96,6 +99,33 @@ def _first_line(descriptor: int, seconds: float) -> str:
             break
         said += piece
     return said.decode("utf-8", "replace").partition("\n")[0].strip() or "it ended without a word"
+
+
+def process_of(client: Client) -> int | None:
+    """A descriptor of the daemon's process (pidfd_open(2)); None when it runs elsewhere, and its pid means nothing."""
+    if not client.endpoint.startswith("ipc://"):
+        return None
+    pid = int(client.daemon_status()["pid"])
+    try:
+        process = os.pidfd_open(pid)
+        if Path(f"/proc/{pid}/comm").read_text() == "waved\n":
+            return process
+        os.close(process)
+    except OSError:
+        pass  # it is in a container, with numbers of its own
+    return None
+
+
+def wait_for_end(process: int) -> None:
+    """Return when the process behind this descriptor has ended; its files are closed by then."""
+    import select
+
+    try:
+        poller = select.poll()
+        poller.register(process, select.POLLIN)
+        poller.poll()
+    finally:
+        os.close(process)
 
 
 def foreground(arguments: list[str]) -> None:

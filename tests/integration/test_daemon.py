@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,20 @@ def test_a_submission_with_a_token_is_accepted_once_even_by_the_next_daemon(daem
     assert daemon.submit(plan, workspace, token="of-this-submission") == first
     assert (workspace / "starts").read_text() == "once\n"
     assert daemon.submit(plan, workspace, token="of-another") != first
+
+
+def test_wavectl_daemon_stop_returns_when_it_has_ended(daemon: Daemon, workspace: Path) -> None:
+    """Whoever removes its folders, or starts the next one, must not meet it."""
+    agent = agent_of("a", "trap '' TERM; touch up; while :; do sleep 0.1; done", stop_grace="1s")
+    daemon.submit(plan_of(wave_of("w", agent)), workspace)
+    wait_for((workspace / "up").exists)
+    command = [sys.executable, "-c", "from wavectl.cli import main; main()", "--socket", str(daemon.socket)]
+    done = subprocess.run(
+        [*command, "daemon", "stop", "--sessions", "stop"], capture_output=True, text=True, timeout=60
+    )
+    assert daemon.process is not None
+    assert daemon.process.poll() == 0
+    assert (done.returncode, done.stdout) == (0, "the daemon has stopped\n")
 
 
 def test_stopping_is_refused_while_sessions_go_on(daemon: Daemon, workspace: Path) -> None:

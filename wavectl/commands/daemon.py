@@ -64,12 +64,18 @@ def start(ctx: click.Context, foreground: bool, idle_exit: float | None, log_fil
 @json_option
 @click.pass_context
 def stop(ctx: click.Context, sessions: str, as_json: bool) -> None:
-    """Stop the daemon."""
-    connect(ctx).daemon_stop(sessions)
+    """Stop the daemon, and return when it has ended (of one elsewhere: when it has begun to)."""
+    from wavectl import daemon
+
+    client = connect(ctx)
+    process = daemon.process_of(client)
+    client.daemon_stop(sessions)
+    if process is not None:
+        daemon.wait_for_end(process)
     if as_json:
         print_json({"stopped": True})
     else:
-        click.echo("the daemon stops")
+        click.echo("the daemon has stopped" if process is not None else "the daemon stops")
 
 
 @command.command(name="upgrade")
