@@ -5,8 +5,8 @@ its running daemon (or, where there is none, before its program is started). "la
 of a plan, right after as many agents of the first have ended. "from the shell" is the instant before a person's command
 is started: `wavectl deploy` against a running daemon whose pool is cold, `supervisorctl start`, ….
 
-All systems of a setting take turns, and each finds the machine alike: at rest, as a daemon that nobody uses does, or
-just after as many programs have ended. A loop that has just been through does it again in two thirds of the time.
+All systems of a setting take turns. The floor is the second of two loops, one right after the other, as a decision is
+made in the midst of work: on a machine that has just rested a loop takes up to ten times as long.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ Measured = tuple[int, list[int]]
 Start = Callable[[int, Stamps, Path], Measured]
 Systems = dict[str, tuple[str, Start]]
 """Whether it is ours, a peer or the floor, and what starts N programs with it."""
-REST = 0.5
-"""Seconds without work before a start."""
 SKEW_LIMIT = {3: 2.0}
 SHELL_LIMIT = {3: 250.0, 64: 400.0, 256: 900.0}
 FLOOR_FACTOR = 1.5
@@ -39,19 +37,7 @@ FLOOR_FACTOR = 1.5
 
 def popen_loop(count: int, stamps: Stamps, folder: Path) -> Measured:
     """The floor: nothing but starting processes, one after another."""
-    time.sleep(REST)
-    decided = time.time_ns()
-    started = _popen(stamps.sleeping(), count, folder)
-    times = stamps.wait(count)
-    stamps.end_all()
-    for process in started:
-        process.wait()
-    return decided, times
-
-
-def popen_loop_again(count: int, stamps: Stamps, folder: Path) -> Measured:
-    """The same when as many programs have just ended."""
-    for process in _popen(stamps.sleeping(1), count, folder):
+    for process in _popen(stamps.once(), count, folder):
         process.wait()
     stamps.clear()
     decided = time.time_ns()
@@ -179,7 +165,7 @@ DECISION: Systems = {
     "pm2": ("peer", pm2),
 }
 LATER: Systems = {
-    "Popen loop": ("floor", popen_loop_again),
+    "Popen loop": ("floor", popen_loop),
     "waved": ("ours", waved_later),
 }
 SHELL: Systems = {
