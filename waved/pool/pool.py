@@ -397,6 +397,9 @@ class Pool:
             self._zygote_died()
 
     def _heed_gone(self, pid: int, killed: list[str]) -> None:
+        worker = next((worker for worker in self._workers.values() if worker.pid == pid), None)
+        if worker is not None:
+            self._hear(worker)  # its own end has not been read yet
         run = next((run for run, (worker, _) in self._dead.items() if worker == pid), None)
         if run is not None:
             del self._dead[run]

@@ -200,6 +200,22 @@ def test_a_forecast_that_could_not_be_made_ready_is_the_end_of_the_same_start(po
     assert (pool.busy, pool.warm) == (0, 1)
 
 
+def test_the_zygote_may_tell_of_a_dead_worker_before_its_end_is_read(pool: Pool, tmp_path: Path) -> None:
+    """As when many are killed at once. It was waited for the zygote's word then, which had been said."""
+    pool.release([start_of(tmp_path, "a", "sleep 600")])
+    (started,) = (each for each in heard(pool, lambda each: isinstance(each, Started)) if isinstance(each, Started))
+    line = pool._zygotes._channel
+    assert line is not None
+    poller = select.poll()
+    poller.register(line.fileno(), select.POLLIN)
+    os.kill(started.worker, signal.SIGKILL)
+    assert poller.poll(PATIENCE * 1000)
+    pool._hear_zygote()
+    (lost,) = pool.poll()
+    assert isinstance(lost, Lost)
+    assert (lost.run, "ended what it left" in lost.reason) == ("s/a", True)
+
+
 def test_workers_are_kept_for_what_a_session_starts_next_and_let_go_when_nothing_does(
     pool: Pool, tmp_path: Path
 ) -> None:
