@@ -219,8 +219,8 @@ class Effects:
 
     def expect(self, plan: Plan) -> None:
         """A session with this plan is about to be submitted: workers for its first wave are born meanwhile."""
-        limit = plan.session.max_parallel or len(plan.waves[0].agents)
-        self._pool.prepare(min(limit, len(plan.waves[0].agents)))
+        first = sum(1 for agent in plan.waves[0].agents if not agent.needs)
+        self._pool.prepare(min(plan.session.max_parallel or first, first))
 
     def _begin(self, session: Session) -> None:
         self.keep_limits(session)

@@ -82,4 +82,5 @@ def test_a_submission_has_workers_born_while_it_is_still_looked_at(tmp_path: Pat
     agents = [agent(name) for name in ("a", "b", "c")]
     effects.expect(Plan.model_validate(one_wave(*agents)))
     effects.expect(Plan.model_validate(one_wave(*agents, session={"max_parallel": 2})))
-    assert pool.asked == [("prepare", "3"), ("prepare", "2")]
+    effects.expect(Plan.model_validate(one_wave(*agents, agent("d", needs=["a"]))))
+    assert pool.asked == [("prepare", "3"), ("prepare", "2"), ("prepare", "3")]
