@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 # Nothing of what is imported is garbage, and to look for some every 700 objects takes time from each command.
 gc.set_threshold(20_000)
@@ -175,6 +175,8 @@ def _run(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except OSError as error:
+        if not _is_of_output(error):
+            raise
         return _complain_of_output(error)
     return status
 
@@ -202,7 +204,7 @@ def _invoke(argv: list[str]) -> int:
 def _answer(error: Exception, wants_json: bool) -> int:
     from waved.errors import PlanError, WavedError
 
-    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+    if _is_of_output(error):
         return _complain_of_output(error)
     if not isinstance(error, WavedError):
         if os.environ.get("WAVED_DEBUG"):
@@ -211,6 +213,10 @@ def _answer(error: Exception, wants_json: bool) -> int:
         return _complain("internal", f"{type(error).__name__}: {error}", hint, (), _INTERNAL, wants_json)
     problems = tuple(str(problem) for problem in error.problems) if isinstance(error, PlanError) else ()
     return _complain(error.code, error.message, error.hint, problems, int(error.exit_status), wants_json)
+
+
+def _is_of_output(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
 
 
 def _complain_of_output(error: OSError) -> int:

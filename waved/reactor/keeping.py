@@ -44,7 +44,7 @@ class Keeping:
         guard_of: Callable[[str], Guard | None],
         on_defect: Callable[[str, BaseException], None],
     ) -> None:
-        self.keeper = keeper
+        self._keeper = keeper
         self._sessions = sessions
         self._inbox = inbox
         self._clock = clock
@@ -70,7 +70,7 @@ class Keeping:
 
         def job() -> None:
             failpoints.hit("guard.before-snapshot")
-            shadow = self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
+            shadow = self._keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
             taken = shadow.take(whole, only)
             failpoints.hit("guard.after-snapshot")
             self._inbox.put(_taken(session.id, name, taken))
@@ -78,16 +78,16 @@ class Keeping:
         def failed(error: BaseException) -> None:
             if guard is not None:
                 self._inbox.put(lambda: guard.give_back(dirty))
-            self._inbox.put(ev.SnapshotTaken(session.id, name, error=self.why("snapshot", error)))
+            self._inbox.put(ev.SnapshotTaken(session.id, name, error=self._why("snapshot", error)))
 
-        self.keeper.run(session.workspace, job, failed, urgent=bool(reaction))
+        self._keeper.run(session.workspace, job, failed, urgent=bool(reaction))
 
     def _tell_good(self, session: Session, taken: Snapshot) -> None:
         """One that nobody has asked for gets the guard's next name."""
         if session.guards is not None and session.id in self._sessions.live:
             self._inbox.put(_taken(session.id, f"g{session.guards.good + 1}", taken))
 
-    def why(self, where: str, error: BaseException) -> str:
+    def _why(self, where: str, error: BaseException) -> str:
         """What is said of a failed job; one that is no error of ours is a defect, and logged as such."""
         if isinstance(error, WavedError):
             return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
@@ -119,15 +119,15 @@ class Keeping:
                 self._inbox.put(_taken(session.id, name, taken))
 
         def job() -> None:
-            shadow = self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
+            shadow = self._keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
             taken = shadow.take(label, sorted(dirty) if dirty is not None else None)
             self._inbox.put(lambda: told(taken))
 
         def failed(error: BaseException) -> None:
-            self.why("snapshot", error)  # the next one that is needed will say so
+            self._why("snapshot", error)  # the next one that is needed will say so
             self._inbox.put(lambda: told(None))
 
-        self.keeper.run(session.workspace, job, failed)
+        self._keeper.run(session.workspace, job, failed)
 
     def restore(self, session: Session, event: ev.RestoreStarting) -> None:
         """Bring files back, as was decided."""
@@ -147,17 +147,17 @@ class Keeping:
 
         def job() -> None:
             failpoints.hit("guard.before-restore")
-            ended, kept = work.do(self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots))
+            ended, kept = work.do(self._keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots))
             failpoints.hit("guard.after-restore")
             for snapshot in kept:  # something was written after the snapshot that was to hold it all
                 self._inbox.put(partial(self._tell_good, session, snapshot))
             self._inbox.put(ended)
 
         def failed(error: BaseException) -> None:
-            why = self.why("restore", error)
+            why = self._why("restore", error)
             self._inbox.put(ev.RestoreEnded(session.id, event.reaction, ok=False, to=event.to, detail=why))
 
-        self.keeper.run(session.workspace, job, failed, urgent=True)
+        self._keeper.run(session.workspace, job, failed, urgent=True)
 
     def redo(self, session: Session, guards: Guards) -> None:
         """After a restart: restores that were intended and have not ended."""
@@ -177,14 +177,14 @@ class Keeping:
             return
 
         def job() -> None:
-            shadow = self.keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
+            shadow = self._keeper.shadow(session.id, Path(session.workspace), session.plan.snapshots)
             changed = [change.path for change in shadow.changed(shadow.find(newest.commit))]
             self._inbox.put(partial(guard.catch_up, changed))
 
         def failed(error: BaseException) -> None:
-            log.warning("guard", session=session.id, problem=f"no sweep after the restart: {self.why('sweep', error)}")
+            log.warning("guard", session=session.id, problem=f"no sweep after the restart: {self._why('sweep', error)}")
 
-        self.keeper.run(session.workspace, job, failed)
+        self._keeper.run(session.workspace, job, failed)
 
     def tidy(self, session: Session) -> None:
         """It has ended: where nobody else works on its workspace, snapshots too old or too many are dropped."""
@@ -195,18 +195,18 @@ class Keeping:
             return
 
         def job() -> None:
-            if Path(session.workspace).is_dir() and self.keeper.tidy(Path(session.workspace), settings):
+            if Path(session.workspace).is_dir() and self._keeper.tidy(Path(session.workspace), settings):
                 log.info("snapshots.expired", workspace=session.workspace)
 
         def failed(error: BaseException) -> None:
-            log.warning("guard", session=session.id, problem=f"snapshots not tidied: {self.why('expire', error)}")
+            log.warning("guard", session=session.id, problem=f"snapshots not tidied: {self._why('expire', error)}")
 
-        self.keeper.run(session.workspace, job, failed)
+        self._keeper.run(session.workspace, job, failed)
 
     def end(self, session: str) -> None:
         """A session is over."""
         self._good_due.pop(session, None)
-        self.keeper.forget(session)
+        self._keeper.forget(session)
 
 
 def _taken(session: str, name: str, taken: Snapshot) -> ev.SnapshotTaken:

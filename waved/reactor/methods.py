@@ -112,7 +112,6 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
     reactor.require_room()
     if len(reactor.sessions.live) >= MAX_SESSIONS:
         raise ResourceError(f"{MAX_SESSIONS} sessions go on already", "wait for one to end")
-    reactor.effects.expect(plan)
     environment = without_our_own(environment)
     if reactor.shared or asked.caller.remote:
         environment = as_ourselves(environment, remote=asked.caller.remote)
@@ -126,6 +125,7 @@ def session_submit(reactor: Reactor, params: Params, asked: Asked) -> Reply:
         reactor.sessions.forget(session_id)
         shutil.rmtree(folder, ignore_errors=True)
         raise ResourceError(f"cannot write {folder}: {error.strerror}", "free some space, or mend its rights") from None
+    reactor.effects.expect(plan)
     after = reactor.journal.last_seq
     submitted = ev.SessionSubmitted(
         session_id,
